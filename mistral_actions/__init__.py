@@ -1,0 +1,1 @@
+"""Custom Mistral actions of the recovery pack. Runs inside Mistral's executor."""

@@ -1,0 +1,49 @@
+"""What all actions of the pack have in common."""
+
+import logging
+import traceback
+from typing import Any
+
+from mistral_lib import actions
+
+from mistral_actions.errors import RecoveryError
+from mistral_actions.nova import Nova
+from mistral_actions.session import nova_of
+
+LOG = logging.getLogger(__name__)
+
+
+class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no types
+    """An action that looks at Nova or starts something there, and never waits for it.
+
+    Subclasses keep their arguments as attributes (Mistral serialises them to the executor, where
+    `__init__` does not run again) and implement `act`. An action can be killed at any point and
+    run again by another process: what is done is read from Nova.
+    """
+
+    def act(self, nova: Nova) -> Any:
+        """Do the work.
+
+        :returns: data for the workflow, JSON-serialisable. With `finished: false` in it the
+            task's `retry` runs the action again.
+        :raises RecoveryError: becomes the task's error result, see `errors`.
+        """
+        raise NotImplementedError
+
+    def run(self, context: Any) -> Any:
+        """Run the action for Mistral; errors are returned, never raised."""
+        name = type(self).__name__
+        try:
+            return self.act(nova_of(context))
+        except RecoveryError as error:
+            LOG.warning("%s: %s: %s", name, error.code, error.message)
+            return actions.Result(error=error.as_dict())
+        except Exception as error:  # noqa: BLE001 - its text could carry anything, a token too
+            where = "".join(traceback.format_tb(error.__traceback__))
+            LOG.error("%s failed with %s:\n%s", name, type(error).__name__, where)
+            surprise = RecoveryError(
+                f"{name} failed with an unexpected {type(error).__name__}: this is a defect of"
+                " the pack; where it happened is in the log of the Mistral executor.",
+                "INTERNAL_ERROR",
+            )
+            return actions.Result(error=surprise.as_dict())

@@ -1,0 +1,115 @@
+"""YAQL functions of the pack. They run in Mistral's engine and read its database only.
+
+Mistral passes its own context first; a workbook calls them without it.
+"""
+
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.errors import RecoveryError, report
+
+ENVIRONMENT = "recovery"
+RECOVER = "recovery.host.recover"
+_LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
+
+
+def recovery_settings(context: Any) -> dict[str, Any]:
+    """Return the Mistral environment `recovery`; empty if the operator made none.
+
+    Read here and not by `env()`, so that it holds however a workflow was started: Horizon,
+    Senlin and a plain `mistral execution-create` name no environment.
+    """
+    environment = _db().load_environment(ENVIRONMENT)
+    return dict(environment.variables) if environment else {}
+
+
+def recovery_records(context: Any, host: Any) -> dict[str, Any]:
+    """Return what Mistral knows of other recoveries of this host.
+
+    :param host: name of the host, as it was given to the workflow.
+    :returns: `running`: id of an older recovery of this host that has not ended, or null (the
+        older one wins, so that two that start together do not both give up); `plans`: what
+        earlier recoveries of this host had found, newest first.
+    """
+    db, host = _db(), inputs.bare(host)
+    own = db.get_workflow_execution(context["__execution"]["id"])
+    running = None
+    for state in ("RUNNING", "PAUSED"):
+        for other in db.get_workflow_executions(workflow_name=RECOVER, state=state):
+            older = (other.created_at, other.id) < (own.created_at, own.id)
+            if older and _asks_for(other, host):
+                running = other.id
+    tasks = db.get_task_executions(
+        workflow_name=RECOVER,
+        name="plan_recovery",
+        state="SUCCESS",
+        limit=_LOOK_BACK,
+        sort_keys=["created_at"],
+        sort_dirs=["desc"],
+    )
+    plans = [task.published.get("plan") or {} for task in tasks]
+    return {"running": running, "plans": [plan for plan in plans if plan.get("host") == host]}
+
+
+def _asks_for(execution: Any, host: Any) -> bool:
+    given = execution.input
+    try:
+        looks_only = inputs.boolean(inputs.bare(given.get("dry_run")) or False)
+    except ValueError:  # it will refuse its own input
+        looks_only = True
+    return inputs.bare(given.get("host")) == host and not looks_only
+
+
+def try_again(context: Any, result: Any) -> bool:
+    """Say whether a task must run its action once more; the `continue-on` of every retry.
+
+    :param result: the task's result. A poll that has not finished (`finished: false`), an
+        error worth another try (`retriable: true`), and an action whose process died, which
+        Mistral reports as a text.
+    """
+    if isinstance(result, dict):
+        return result.get("finished") is False or result.get("retriable") is True
+    return isinstance(result, str)
+
+
+def failure_report(context: Any, failed: list[dict[str, Any]], plan: Any) -> dict[str, Any]:
+    """Return the report of a workflow that failed: state, reason, message and details.
+
+    :param failed: its tasks in state ERROR. The last one decides; if it knows nothing of the
+        servers (a reserved host was down), an earlier one does, else the plan.
+    :param plan: what `plan_recovery` found, or null.
+    """
+    reports = [_report_of(task) for task in sorted(failed, key=_ended)]
+    last = reports[-1] if reports else report("FAILED", "FAILED", "The workflow failed.", {})
+    known = [one for one in reports if one["details"].get("servers")]
+    if known and known[-1] is not last:
+        message = f"{known[-1]['message']} Then: {last['message']}"
+        return report("FAILED", last["reason"], message, known[-1]["details"])
+    if not known and plan:
+        details = {**plan["report"]["details"], **last["details"]}
+        return report("FAILED", last["reason"], last["message"], details)
+    return last
+
+
+def _ended(task: dict[str, Any]) -> str:
+    return str(task["updated_at"] or task["created_at"])
+
+
+def _report_of(task: dict[str, Any]) -> dict[str, Any]:
+    """Return the report in an action's error, or that of a sub-workflow, or one made of text."""
+    result = task["result"]
+    if isinstance(result, dict):
+        found = result.get("report", result)
+        if isinstance(found, dict) and {"reason", "message", "details"} <= found.keys():
+            return {**found, "details": found["details"] or {}}
+        if result.get("finished") is False:
+            late = f"{task['name']} did not reach its end in time: {result.get('message')}."
+            return report("FAILED", "TIMED_OUT", late, {})
+    lost = f"Task {task['name']!r} failed: {result or task['state_info'] or 'no reason is known'}"
+    return RecoveryError(lost[:1000], "TASK_FAILED").as_dict()["report"]  # type: ignore[no-any-return]
+
+
+def _db() -> Any:
+    from mistral.db.v2 import api  # only the engine has it; the drivers import this package too
+
+    return api

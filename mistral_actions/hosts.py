@@ -1,0 +1,274 @@
+"""Actions about a compute host: look, plan, isolate, put a reserved host to work."""
+
+import datetime
+from typing import Any
+
+from mistral_actions import inputs, selection
+from mistral_actions.base import RecoveryAction
+from mistral_actions.errors import BadInput, Failed, NotFound, Refused, report
+from mistral_actions.inputs import Option
+from mistral_actions.nova import Nova
+
+METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
+
+# Inputs of `recovery.host.recover` that an operator may set once, in the Mistral environment
+# `recovery`. Names and defaults are Masakari's where it has the option (facts: its
+# masakari.conf); `evacuation_timeout` is its wait_period_after_evacuation.
+OPTIONS = {
+    "method": Option(inputs.choice(*METHODS), "auto"),
+    "reserved_hosts": Option(inputs.host_names, []),
+    "ha_metadata_key": Option(inputs.text, "HA_Enabled"),
+    "evacuate_all": Option(inputs.boolean, True),
+    "ignore_error_servers": Option(inputs.boolean, False),
+    "leave_out": Option(selection.rules, []),
+    "concurrency": Option(inputs.whole_number(1, 1000), 10),
+    "evacuation_timeout": Option(inputs.whole_number(1, 86400), 90),
+    "host_down_timeout": Option(inputs.whole_number(1, 86400), 180),
+    "heartbeat_timeout": Option(inputs.whole_number(1, 3600), 30),
+    "lock_servers": Option(inputs.boolean, True),
+    "add_reserved_host_to_aggregates": Option(inputs.boolean, False),
+    "disable_reason": Option(inputs.text, "Recovery: the host failed."),
+}
+
+DRY_RUN = {"dry_run": Option(inputs.boolean, False)}  # said each time, never a setting
+
+
+class PlanHostRecovery(RecoveryAction):
+    """Look at a failed host and decide what its recovery does; writes nothing.
+
+    :param host: the failed host. :param dry_run: only report what would happen.
+    :param options: the other inputs of the workflow, null where nothing was given.
+    :param settings: the Mistral environment `recovery`.
+    :param records: what Mistral knows of other recoveries (`recovery_records`).
+    :returns: the plan: host, options, servers with their state before the recovery, and a
+        report. `go_on` is false if there is nothing (more) to do.
+    Errors: BAD_INPUT, UNKNOWN_HOST, RECOVERY_RUNNING, NO_RESERVED_HOST, FORBIDDEN.
+    Nova: lists services, the servers of the host, its evacuations and locked servers.
+    """
+
+    def __init__(
+        self,
+        host: Any,
+        dry_run: Any = None,
+        options: Any = None,
+        settings: Any = None,
+        records: Any = None,
+    ) -> None:
+        self.host = host
+        self.dry_run = dry_run
+        self.options = options or {}
+        self.settings = settings or {}
+        self.records = records or {"running": None, "plans": []}
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return the plan."""
+        host = inputs.required(self.host, "host", inputs.host_name)
+        dry_run = inputs.merge(DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
+        options = inputs.merge(OPTIONS, self.options, self.settings)
+        _check_reserved_hosts(host, options)
+        service = _known_hosts(nova, host, options["reserved_hosts"])[host]
+        if self.records["running"] and not dry_run:
+            raise Refused(
+                f"{host} is being recovered already, by execution {self.records['running']}."
+                " Watch that one, or cancel it first.",
+                "RECOVERY_RUNNING",
+            )
+        found = selection.select(nova, host, options, self.records["plans"])
+        go_on = bool(found["servers"]) and not dry_run
+        return {
+            "host": host,
+            "method": options["method"],
+            "reserved_hosts": options["reserved_hosts"],
+            "options": options,
+            "service": service["id"],
+            "heartbeat": service["updated_at"],
+            "go_on": go_on,
+            **found,
+            "report": _plan_report(host, dry_run, options, service, found),
+        }
+
+
+def _check_reserved_hosts(host: str, options: dict[str, Any]) -> None:
+    if host in options["reserved_hosts"]:
+        raise BadInput(
+            f"Input 'reserved_hosts' names {host}, which is the failed host itself:"
+            " name hosts that are up and kept free for this."
+        )
+    if options["method"] == "reserved_host" and not options["reserved_hosts"]:
+        raise BadInput(
+            "Method reserved_host needs at least one name in 'reserved_hosts'.", "NO_RESERVED_HOST"
+        )
+
+
+def _known_hosts(nova: Nova, host: str, reserved: list[str]) -> dict[str, dict[str, Any]]:
+    known = {service["host"]: service for service in nova.compute_services()}
+    for name in (host, *reserved):
+        if name not in known:
+            raise BadInput(
+                f"Nova has no compute service on a host {name!r}{inputs.nearest(name, known)}."
+                " `openstack compute service list` shows the names.",
+                "UNKNOWN_HOST",
+            )
+    return known
+
+
+def _plan_report(
+    host: str,
+    dry_run: bool,
+    options: dict[str, Any],
+    service: dict[str, Any],
+    found: dict[str, Any],
+) -> dict[str, Any]:
+    servers, left_out = found["servers"], found["left_out"]
+    lines = [selection.line(host, server, "PENDING", "SELECTED") for server in servers]
+    details = {
+        "host": host,
+        "method": options["method"],
+        "dry_run": dry_run,
+        "servers": lines + left_out,
+    }
+    besides = f" {len(left_out)} are left out." if left_out else ""
+    if not servers:
+        text = f"No server on {host} needs to be recovered; nothing was changed.{besides}"
+        return report("SKIPPED", "NOTHING_TO_RECOVER", text, details)
+    if dry_run:
+        to = {"auto": "the hosts that the scheduler picks"}.get(
+            options["method"],
+            f"method {options['method']}, reserved hosts"
+            f" {', '.join(options['reserved_hosts']) or 'none'}",
+        )
+        text = f"Would evacuate {len(servers)} servers from {host} ({to}).{besides}"
+        if service["state"] == "up":
+            text += f" But {host} is up now: while it answers, a recovery is refused."
+        return report("SUCCEEDED", "DRY_RUN", text, details)
+    text = f"{len(servers)} servers on {host} wait for their evacuation.{besides}"
+    return report("FAILED", "NOT_ENDED", text, details)
+
+
+class CheckHostFailed(RecoveryAction):
+    """See whether the host has really stopped answering; polled, writes nothing.
+
+    A host that Nova shows down or forced down has failed. One that Nova still shows up has
+    failed when no heartbeat came for `heartbeat_timeout`; a heartbeat newer than the one the
+    plan saw proves that it lives, and the recovery is refused.
+
+    :param plan: the plan of the recovery.
+    Errors: HOST_UP. Nova: looks up the service.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return `finished`, true when the host can be taken for dead."""
+        host = self.plan["host"]
+        service = nova.compute_service(host)
+        if service["state"] == "down" or service["forced_down"]:
+            return {"finished": True}
+        if service["updated_at"] != self.plan["heartbeat"]:
+            raise Refused(
+                f"{host} is up: its nova-compute sent a heartbeat at {service['updated_at']}."
+                " Nothing was changed. If the host is to be emptied although it lives, use live"
+                " migration; if it is fenced, `openstack compute service set --down` first.",
+                "HOST_UP",
+            )
+        silent = (nova.now - parse_time(service["updated_at"])).total_seconds()
+        limit = self.plan["options"]["heartbeat_timeout"]
+        told = f"Nova shows {host} up; its last heartbeat was {int(silent)} s ago"
+        return {"finished": silent > limit, "message": told}
+
+
+class ForceHostDown(RecoveryAction):
+    """Tell Nova that the compute service is down.
+
+    Before it is disabled: disabling a dead host that Nova believes to be up waits for its answer.
+
+    :param plan: the plan of the recovery.
+    Errors: FORBIDDEN. Nova: `PUT /os-services/{id}` forced_down.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Force it down; doing so twice is harmless."""
+        host = self.plan["host"]
+        nova.update_service(self.plan["service"], f"forcing {host} down", forced_down=True)
+        return {"host": host, "forced_down": True}
+
+
+class CheckHostDown(RecoveryAction):
+    """See whether Nova shows the host down; polled.
+
+    :param plan: the plan of the recovery.
+    Nova: looks up the service.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return `finished`, true when the host is down."""
+        host = self.plan["host"]
+        down = nova.compute_service(host)["state"] == "down"
+        return {"finished": down, "message": f"Nova shows {host} {'down' if down else 'up'}"}
+
+
+class DisableHost(RecoveryAction):
+    """Disable the compute service, so that nothing is scheduled there when it returns.
+
+    :param plan: the plan of the recovery.
+    Errors: FORBIDDEN. Nova: `PUT /os-services/{id}` status and disabled_reason.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Disable it; doing so twice is harmless."""
+        host, reason = self.plan["host"], self.plan["options"]["disable_reason"]
+        nova.update_service(
+            self.plan["service"], f"disabling {host}", status="disabled", disabled_reason=reason
+        )
+        return {"host": host, "status": "disabled"}
+
+
+class PrepareReservedHost(RecoveryAction):
+    """Put a reserved host to work: enable it and, if wanted, add it to the host's aggregates.
+
+    :param plan: the plan of the recovery.
+    :param reserved_host: the host that takes over; null if none is left to try.
+    Errors: NO_RESERVED_HOST, RESERVED_HOST_DOWN, FORBIDDEN.
+    Nova: looks up and enables the service, adds it to aggregates (already there is fine).
+    """
+
+    def __init__(self, plan: dict[str, Any], reserved_host: Any = None) -> None:
+        self.plan = plan
+        self.reserved_host = reserved_host
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Prepare it; doing so twice is harmless."""
+        if not self.reserved_host:
+            raise Failed("No reserved host was given.", "NO_RESERVED_HOST")
+        try:
+            service = nova.compute_service(self.reserved_host)
+        except NotFound as error:
+            raise Failed(error.message, "RESERVED_HOST_DOWN") from None
+        if service["state"] != "up":
+            raise Failed(
+                f"Reserved host {self.reserved_host} is down itself.", "RESERVED_HOST_DOWN"
+            )
+        if service["status"] != "enabled":
+            doing = f"enabling reserved host {self.reserved_host}"
+            nova.update_service(service["id"], doing, status="enabled")
+        if self.plan["options"]["add_reserved_host_to_aggregates"]:
+            for aggregate in nova.aggregates():
+                if self.plan["host"] in aggregate["hosts"]:
+                    nova.add_to_aggregate(aggregate, self.reserved_host)
+        return {"reserved_host": self.reserved_host}
+
+
+def parse_time(text: str) -> datetime.datetime:
+    """Return a time of the Nova API (ISO 8601, UTC) as an aware datetime."""
+    time = datetime.datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)

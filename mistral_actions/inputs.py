@@ -1,0 +1,146 @@
+"""One normaliser for everything that people and programs give to a workflow.
+
+The `mistral` client and Senlin send JSON types. Horizon sends each field as a string, and a
+default as the JSON text of its repr: `true` arrives as `"True"` with the quotes, `null` as
+`"None"`, an empty field as null. What cannot be parsed is refused, never guessed.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mistral_actions.errors import BadInput
+
+Parse = Callable[[Any], Any]
+
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+_HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
+
+
+def bare(value: Any) -> Any:
+    """Return the value without the quotes and blanks of forms; None if it says nothing."""
+    if isinstance(value, str):
+        value = value.strip()
+        while len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1].strip()
+        if value in ("", "None", "null"):
+            return None
+    return value
+
+
+def boolean(value: Any) -> bool:
+    """Parse true, yes, on, 1 and their opposites, in any case."""
+    text = str(value).lower()
+    if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise ValueError("true or false")
+
+
+def whole_number(low: int, high: int) -> Parse:
+    """Return a parser of whole numbers from low to high."""
+
+    def parse(value: Any) -> int:
+        if not isinstance(value, bool) and re.fullmatch(r"[+-]?\d{1,9}", str(value)):
+            number = int(value)
+            if low <= number <= high:
+                return number
+        raise ValueError(f"a whole number from {low} to {high}")
+
+    return parse
+
+
+def text(value: Any) -> str:
+    """Parse a line of text of at most 255 characters."""
+    if isinstance(value, str) and len(value) <= 255 and value.isprintable():
+        return value
+    raise ValueError("a line of text of at most 255 characters")
+
+
+def host_name(value: Any) -> str:
+    """Parse the name of a host, as the Nova compute service calls it."""
+    if isinstance(value, str) and _HOST.match(value):
+        return value
+    raise ValueError("the name of one host, as `openstack compute service list` shows it")
+
+
+def host_names(value: Any) -> list[str]:
+    """Parse host names, comma separated (or a list); each once, in their order."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError("names of hosts, comma separated")
+    names = [bare(part) for part in parts]
+    return list(dict.fromkeys(host_name(name) for name in names if name is not None))
+
+
+def choice(*allowed: str) -> Parse:
+    """Return a parser of one word out of those allowed."""
+
+    def parse(value: Any) -> str:
+        if value in allowed:
+            return str(value)
+        raise ValueError("one of " + ", ".join(allowed) + nearest(value, allowed))
+
+    return parse
+
+
+def nearest(word: Any, known: Iterable[str]) -> str:
+    """Return ` (did you mean X?)`, or nothing if no known word is near."""
+    near = difflib.get_close_matches(str(word), list(known), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An input that may also be set in the Mistral environment `recovery`."""
+
+    parse: Parse
+    default: Any
+
+
+def required(given: Any, name: str, parse: Parse) -> Any:
+    """Return an input that has no default.
+
+    :raises BadInput: it is missing or cannot be parsed.
+    """
+    value = bare(given)
+    if value is None:
+        raise BadInput(f"Input {name!r} is missing: it must be {_expected(parse)}.")
+    return _parsed(value, parse, f"Input {name!r}")
+
+
+def merge(
+    options: Mapping[str, Option], given: Mapping[str, Any], environment: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return a value for each option: as given, else from the environment, else its default.
+
+    :raises BadInput: a value cannot be parsed; the sentence says where it came from.
+    """
+    merged = {}
+    for name, option in options.items():
+        merged[name] = option.default
+        for value, place in (
+            (given.get(name), f"Input {name!r}"),
+            (environment.get(name), f"{name!r} in the Mistral environment 'recovery'"),
+        ):
+            if (value := bare(value)) is not None:
+                merged[name] = _parsed(value, option.parse, place)
+                break
+    return merged
+
+
+def _parsed(value: Any, parse: Parse, place: str) -> Any:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise BadInput(f"{place} is {str(value)[:80]!r}: it must be {error}.") from None
+
+
+def _expected(parse: Parse) -> str:
+    try:
+        parse(object())
+    except ValueError as error:
+        return str(error)
+    return "given"  # pragma: no cover - every parser refuses a bare object
