@@ -3,6 +3,7 @@
 RecoveryError
  ├── BadInput            BAD_INPUT            what was given cannot be used; nothing was touched
  ├── Refused             HOST_UP, UNKNOWN_HOST, RECOVERY_RUNNING, ...   must not be done now
+ ├── StillRunning        STILL_RUNNING        another process must end first; tried again
  ├── Failed              SERVERS_NOT_MOVED, TIMED_OUT, ...   was tried and did not work
  └── NovaError           Nova (or Keystone) did not do what it was asked
       ├── NotFound       NOT_FOUND            404
@@ -10,7 +11,7 @@ RecoveryError
       ├── Rejected       REJECTED             400 and other 4xx
       ├── Forbidden      FORBIDDEN            403: the caller lacks a right
       ├── Unauthorized   UNAUTHORIZED         401: no token, or one that has expired
-      └── Unavailable    NOVA_UNAVAILABLE     5xx, 429, no connection. The only one to try again
+      └── Unavailable    NOVA_UNAVAILABLE     5xx, 429, no connection. Tried again
 
 An action never raises these into Mistral (that would leak a repr into `state_info`): `base`
 turns each into the dict of `as_dict`, which is what `on-error` branches see.
@@ -69,6 +70,13 @@ class Refused(RecoveryError):
     """The request is understood, and carrying it out now would be wrong."""
 
     code = "REFUSED"
+
+
+class StillRunning(RecoveryError):
+    """Something else must end first, and will soon."""
+
+    code = "STILL_RUNNING"
+    retriable = True
 
 
 class Failed(RecoveryError):

@@ -10,6 +10,7 @@ from mistral_actions.errors import RecoveryError, report
 
 ENVIRONMENT = "recovery"
 RECOVER = "recovery.host.recover"
+EVACUATE = "recovery.evacuate_servers"
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
 
 
@@ -28,8 +29,9 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
 
     :param host: name of the host, as it was given to the workflow.
     :returns: `running`: id of an older recovery of this host that has not ended, or null (the
-        older one wins, so that two that start together do not both give up); `plans`: what
-        earlier recoveries of this host had found, newest first.
+        older one wins, so that two that start together do not both give up); `in_flight`:
+        whether a step of one that was cancelled still runs; `plans`: what earlier recoveries of
+        this host had found, newest first.
     """
     db, host = _db(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
@@ -39,6 +41,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
             older = (other.created_at, other.id) < (own.created_at, own.id)
             if older and _asks_for(other, host):
                 running = other.id
+    steps = db.get_action_executions(name=EVACUATE, state="RUNNING")
     tasks = db.get_task_executions(
         workflow_name=RECOVER,
         name="plan_recovery",
@@ -48,7 +51,11 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
         sort_dirs=["desc"],
     )
     plans = [task.published.get("plan") or {} for task in tasks]
-    return {"running": running, "plans": [plan for plan in plans if plan.get("host") == host]}
+    return {
+        "running": running,
+        "in_flight": any((step.input.get("plan") or {}).get("host") == host for step in steps),
+        "plans": [plan for plan in plans if plan.get("host") == host],
+    }
 
 
 def _asks_for(execution: Any, host: Any) -> bool:
@@ -72,27 +79,21 @@ def try_again(context: Any, result: Any) -> bool:
     return isinstance(result, str)
 
 
-def failure_report(context: Any, failed: list[dict[str, Any]], plan: Any) -> dict[str, Any]:
-    """Return the report of a workflow that failed: state, reason, message and details.
+def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> dict[str, Any]:
+    """Return the report of a task that failed: state, reason, message and details.
 
-    :param failed: its tasks in state ERROR. The last one decides; if it knows nothing of the
-        servers (a reserved host was down), an earlier one does, else the plan.
-    :param plan: what `plan_recovery` found, or null.
+    :param failed: the task, alone in a list, as `tasks(..., ERROR)` returns it.
+    :param before: the report until then (of the plan, of an earlier attempt), or null. It tells
+        of the servers where the failed task knows nothing of them.
     """
-    reports = [_report_of(task) for task in sorted(failed, key=_ended)]
-    last = reports[-1] if reports else report("FAILED", "FAILED", "The workflow failed.", {})
-    known = [one for one in reports if one["details"].get("servers")]
-    if known and known[-1] is not last:
-        message = f"{known[-1]['message']} Then: {last['message']}"
-        return report("FAILED", last["reason"], message, known[-1]["details"])
-    if not known and plan:
-        details = {**plan["report"]["details"], **last["details"]}
-        return report("FAILED", last["reason"], last["message"], details)
-    return last
-
-
-def _ended(task: dict[str, Any]) -> str:
-    return str(task["updated_at"] or task["created_at"])
+    reports = [_report_of(task) for task in failed]
+    own = reports[-1] if reports else report("FAILED", "FAILED", "The workflow failed.", {})
+    if own["details"].get("servers") or not before:
+        return own
+    message = own["message"]
+    if before["reason"] != "NOT_ENDED":
+        message = f"{before['message']} Then: {message}"
+    return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
 
 
 def _report_of(task: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def _report_of(task: dict[str, Any]) -> dict[str, Any]:
     result = task["result"]
     if isinstance(result, dict):
         found = result.get("report", result)
-        if isinstance(found, dict) and {"reason", "message", "details"} <= found.keys():
+        known = isinstance(found, dict) and {"reason", "message", "details"} <= found.keys()
+        if known and found["reason"] != "NOT_ENDED":  # else Mistral failed, not the recovery
             return {**found, "details": found["details"] or {}}
         if result.get("finished") is False:
             late = f"{task['name']} did not reach its end in time: {result.get('message')}."

@@ -1,11 +1,10 @@
 """Actions about a compute host: look, plan, isolate, put a reserved host to work."""
 
-import datetime
 from typing import Any
 
 from mistral_actions import inputs, selection
 from mistral_actions.base import RecoveryAction
-from mistral_actions.errors import BadInput, Failed, NotFound, Refused, report
+from mistral_actions.errors import BadInput, Failed, NotFound, Refused, StillRunning, report
 from mistral_actions.inputs import Option
 from mistral_actions.nova import Nova
 
@@ -58,7 +57,7 @@ class PlanHostRecovery(RecoveryAction):
         self.dry_run = dry_run
         self.options = options or {}
         self.settings = settings or {}
-        self.records = records or {"running": None, "plans": []}
+        self.records = records or {"running": None, "in_flight": False, "plans": []}
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return the plan."""
@@ -73,6 +72,8 @@ class PlanHostRecovery(RecoveryAction):
                 " Watch that one, or cancel it first.",
                 "RECOVERY_RUNNING",
             )
+        if self.records["in_flight"] and not dry_run:
+            raise StillRunning(f"A step of an earlier recovery of {host} is still running.")
         found = selection.select(nova, host, options, self.records["plans"])
         go_on = bool(found["servers"]) and not dry_run
         return {
@@ -127,7 +128,7 @@ def _plan_report(
         "dry_run": dry_run,
         "servers": lines + left_out,
     }
-    besides = f" {len(left_out)} are left out." if left_out else ""
+    besides = f" {selection.count(len(left_out))} left out." if left_out else ""
     if not servers:
         text = f"No server on {host} needs to be recovered; nothing was changed.{besides}"
         return report("SKIPPED", "NOTHING_TO_RECOVER", text, details)
@@ -137,11 +138,11 @@ def _plan_report(
             f"method {options['method']}, reserved hosts"
             f" {', '.join(options['reserved_hosts']) or 'none'}",
         )
-        text = f"Would evacuate {len(servers)} servers from {host} ({to}).{besides}"
+        text = f"Would evacuate {selection.count(len(servers))} from {host} ({to}).{besides}"
         if service["state"] == "up":
             text += f" But {host} is up now: while it answers, a recovery is refused."
         return report("SUCCEEDED", "DRY_RUN", text, details)
-    text = f"{len(servers)} servers on {host} wait for their evacuation.{besides}"
+    text = f"The evacuation of {selection.count(len(servers))} from {host} has not ended.{besides}"
     return report("FAILED", "NOT_ENDED", text, details)
 
 
@@ -172,7 +173,7 @@ class CheckHostFailed(RecoveryAction):
                 " migration; if it is fenced, `openstack compute service set --down` first.",
                 "HOST_UP",
             )
-        silent = (nova.now - parse_time(service["updated_at"])).total_seconds()
+        silent = (nova.now - inputs.time(service["updated_at"])).total_seconds()
         limit = self.plan["options"]["heartbeat_timeout"]
         told = f"Nova shows {host} up; its last heartbeat was {int(silent)} s ago"
         return {"finished": silent > limit, "message": told}
@@ -266,9 +267,3 @@ class PrepareReservedHost(RecoveryAction):
                 if self.plan["host"] in aggregate["hosts"]:
                     nova.add_to_aggregate(aggregate, self.reserved_host)
         return {"reserved_host": self.reserved_host}
-
-
-def parse_time(text: str) -> datetime.datetime:
-    """Return a time of the Nova API (ISO 8601, UTC) as an aware datetime."""
-    time = datetime.datetime.fromisoformat(text)
-    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)

@@ -5,6 +5,7 @@ default as the JSON text of its repr: `true` arrives as `"True"` with the quotes
 `"None"`, an empty field as null. What cannot be parsed is refused, never guessed.
 """
 
+import datetime
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -144,3 +145,9 @@ def _expected(parse: Parse) -> str:
     except ValueError as error:
         return str(error)
     return "given"  # pragma: no cover - every parser refuses a bare object
+
+
+def time(value: str) -> datetime.datetime:
+    """Return a time of the Nova API (ISO 8601, UTC) as an aware datetime."""
+    parsed = datetime.datetime.fromisoformat(value)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)

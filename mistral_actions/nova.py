@@ -27,7 +27,7 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except ksa.HttpError as error:
-        raise _class_of(error.http_status)(_sentence(doing, error)) from None
+        raise _error(doing, error.http_status, error.message) from None
     except (ksa.MissingAuthPlugin, ksa.AuthorizationFailure) as error:
         raise errors.Unauthorized(f"Failed {doing}: {error}") from None
     except (ksa.EndpointNotFound, ksa.CatalogException) as error:
@@ -38,31 +38,36 @@ def translated(doing: str) -> Iterator[None]:
         raise errors.Unavailable(f"Failed {doing}: {error}") from None
 
 
-def _class_of(status: int) -> type[errors.NovaError]:
-    if status >= 500 or status in (408, 413, 429):
-        return errors.Unavailable
+def _error(doing: str, status: int, said: str) -> errors.NovaError:
+    if status == 401:
+        said = (
+            "the token is not valid, or no longer. What was started in Nova goes on; start the"
+            " recovery again to finish it."
+        )
     known: dict[int, type[errors.NovaError]] = {
         401: errors.Unauthorized,
         403: errors.Forbidden,
         404: errors.NotFound,
         409: errors.Conflict,
     }
-    return known.get(status, errors.Rejected)
+    again = status >= 500 or status in (408, 413, 429)
+    error = errors.Unavailable if again else known.get(status, errors.Rejected)
+    return error(f"Failed {doing}: {said} (HTTP {status})")
 
 
-def _sentence(doing: str, error: Any) -> str:
-    if error.http_status == 401:
-        return (
-            f"Failed {doing}: the token is not valid, or no longer (HTTP 401). What was started"
-            " in Nova goes on; start the recovery again to finish it."
-        )
-    return f"Failed {doing}: {error.message} (HTTP {error.http_status})"
+def _said(answer: Any) -> str:
+    """Return the sentence in an error of Nova: `{"forbidden": {"code": 403, "message": ...}}`."""
+    try:
+        (fault,) = answer.json().values()
+        return str(fault["message"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return str(answer.reason or "no reason was given")
 
 
 class Nova:
     """Nova with the rights of one caller.
 
-    :param adapter: the compute proxy of an openstacksdk connection.
+    :param adapter: a keystoneauth adapter for the service type `compute`.
 
     Every method raises the `NovaError` that fits the answer; `Unavailable` only after several
     tries with growing delays (about four seconds in all).
@@ -121,16 +126,13 @@ class Nova:
         found = self._call(f"looking up server {server_id}", "GET", f"/servers/{server_id}")
         return dict(found["server"])
 
-    def evacuations(self, host: str, since: str | None = None) -> list[dict[str, Any]]:
+    def evacuations(self, host: str) -> list[dict[str, Any]]:
         """Return the migration records of evacuations from a host, oldest first.
 
-        `GET /os-migrations?migration_type=evacuation&source_compute=`.
-
-        :param since: only records that changed since this time (ISO 8601, Nova's clock).
+        `GET /os-migrations?migration_type=evacuation&source_compute=`. Never with
+        `changes-since`: it hides a record that nobody has updated yet, one just accepted.
         """
         query = {"migration_type": "evacuation", "source_compute": host}
-        if since:
-            query["changes-since"] = since
         found = self._all(
             f"listing the evacuations from {host}", "/os-migrations", "migrations", query
         )
@@ -140,9 +142,12 @@ class Nova:
         """Ask a server to do something. `POST /servers/{id}/action`.
 
         :param action: the body: `evacuate`, `os-stop`, `os-start`, `lock`, `unlock`,
-            `os-resetState`, ...
+            `os-resetState`, ... All are idempotent but `evacuate`: Nova 34 accepts a second one
+            while the first is under way, and both fail. So that one is never repeated here; the
+            next pass sees in the records whether it arrived.
         """
-        self._call(doing, "POST", f"/servers/{server_id}/action", json=action)
+        tries = 0 if "evacuate" in action else 3
+        self._call(doing, "POST", f"/servers/{server_id}/action", tries=tries, json=action)
 
     def aggregates(self) -> list[dict[str, Any]]:
         """Return all host aggregates. `GET /os-aggregates`."""
@@ -170,16 +175,15 @@ class Nova:
                 return found
             query = dict(parse_qsl(urlsplit(links[0]).query))
 
-    def _call(self, doing: str, method: str, path: str, **more: Any) -> Any:
-        # A repeated POST is safe here: each is idempotent, or Nova refuses the second (409).
+    def _call(self, doing: str, method: str, path: str, tries: int = 3, **more: Any) -> Any:
         with translated(doing):
             answer = self._adapter.request(
                 path,
                 method,
                 microversion=MICROVERSION,
                 timeout=TIMEOUT,
-                connect_retries=3,
-                status_code_retries=3,
+                connect_retries=tries,
+                status_code_retries=tries,
                 retriable_status_codes=[429, 502, 503, 504],
                 raise_exc=False,
                 **more,
@@ -187,5 +191,5 @@ class Nova:
             if date := answer.headers.get("Date"):
                 self._clock = email.utils.parsedate_to_datetime(date)
             if answer.status_code >= 400:
-                raise ksa.from_response(answer, method, path)
+                raise _error(doing, answer.status_code, _said(answer))
         return answer.json() if answer.content else None

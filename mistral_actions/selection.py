@@ -5,6 +5,7 @@ puts it into ERROR; so the selection is made once and recorded in the execution,
 recovery learns from the records of the earlier ones.
 """
 
+import datetime
 import fnmatch
 from typing import Any
 
@@ -13,7 +14,7 @@ from mistral_actions.nova import Nova
 
 LOCK_REASON = "Recovery of host {host}"  # marks a lock of ours in Nova
 NEVER = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
-EVACUABLE = {"active", "stopped", "error"}  # what Nova evacuates; others go through `error`
+KEPT = {"active", "stopped"}  # what an evacuation keeps at our microversion
 OFF = {"stopped", "suspended", "shelved"}  # powered off before: stays off
 SHUTDOWN = 4  # power_state
 FAILED = {"error", "failed", "cancelled"}  # states of a migration record
@@ -56,10 +57,11 @@ def select(
         `tried_before`: id of the newest migration record, `adopted`: ids of those that still
         run, and `since`: Nova's time now.
     """
-    records = nova.evacuations(host)
+    seen = sorted(nova.servers_on(host), key=lambda server: (server["created"], server["id"]))
+    records = nova.evacuations(host)  # after the servers, so that none is seen without its record
     since = nova.now.isoformat()
     servers, left_out = [], []
-    for server in sorted(nova.servers_on(host), key=lambda s: (s["created"], s["id"])):
+    for server in seen:
         one = _describe(server, options, records, plans)
         if why := _why_not(server, one, options):
             left_out.append(line(host, one, "SKIPPED", why))
@@ -71,7 +73,11 @@ def select(
         "servers": servers,
         "left_out": left_out,
         "tried_before": max((int(record["id"]) for record in records), default=0),
-        "adopted": [record["id"] for record in records if record["status"] not in _ENDED],
+        "adopted": [
+            record["id"]
+            for record in records
+            if _under_way(record, seen, nova.now, options["evacuation_timeout"])
+        ],
         "since": since,
     }
 
@@ -91,10 +97,8 @@ def _describe(
         "was": _former_state(server, mine, plans),
         "ha": str(ha).lower() in ("true", "yes", "1"),
         "locked": bool(server["locked"]) and not is_our_lock(server),
-        # Nova evacuates only from these states and when nothing else is under way
-        "reset": state not in EVACUABLE
-        or (server["OS-EXT-STS:task_state"] is not None and not _running(mine)),
-        "dirty": state == "error",  # it lands ACTIVE, whatever it was: to be restored
+        # Nova takes it only through ERROR, from where all servers land ACTIVE: to be restored
+        "dirty": state not in KEPT or server["OS-EXT-STS:task_state"] is not None,
     }
 
 
@@ -103,16 +107,19 @@ def _former_state(
 ) -> str:
     """Return active, stopped or error: what the server shall be after its evacuation."""
     state = server["OS-EXT-STS:vm_state"]
-    if state == "error" and records and records[-1]["status"] in FAILED:
-        # An evacuation failed, that is why it is in error. What was it before?
-        for plan in plans:
-            for known in plan["servers"]:
-                if known["id"] == server["id"] and plan["tried_before"] < int(records[-1]["id"]):
-                    return str(known["was"])
-        off = server["OS-EXT-STS:power_state"] == SHUTDOWN
-        return "stopped" if off else "active"
     if state == "error":
-        return "error"
+        done = max((int(r["id"]) for r in records if r["status"] == "done"), default=0)
+        failed = [int(r["id"]) for r in records if r["status"] in FAILED and int(r["id"]) > done]
+        # A failed evacuation or our own reset put it into error. What was it before?
+        for plan in plans:
+            before = plan["tried_before"]
+            for known in plan["servers"]:
+                ours = known["dirty"] and plan["go_on"] and done <= before
+                if known["id"] == server["id"] and (ours or (failed and before < failed[-1])):
+                    return str(known["was"])
+        if not failed:
+            return "error"
+        return "stopped" if server["OS-EXT-STS:power_state"] == SHUTDOWN else "active"
     return "stopped" if state in OFF else "active"
 
 
@@ -141,7 +148,9 @@ def _left_unfinished(
     marked = {
         server["id"]
         for server in nova.locked_servers()
-        if is_our_lock(server) and server["id"] in moved and server["OS-EXT-SRV-ATTR:host"] != host
+        if is_our_lock(server, host)
+        and server["id"] in moved
+        and server["OS-EXT-SRV-ATTR:host"] != host
     }
     found = {}
     for plan in reversed(plans):  # the newest that knows a server wins
@@ -149,13 +158,21 @@ def _left_unfinished(
     return [{**one, "moved": True} for one in found.values()]
 
 
-def is_our_lock(server: dict[str, Any]) -> bool:
-    """Say whether a recovery has locked the server, and not its user."""
-    return (server.get("locked_reason") or "").startswith(LOCK_REASON.format(host=""))
+def is_our_lock(server: dict[str, Any], host: str = "") -> bool:
+    """Say whether a recovery (of this host, if one is named) has locked the server."""
+    reason, ours = server.get("locked_reason") or "", LOCK_REASON.format(host=host)
+    return reason == ours if host else reason.startswith(ours)
 
 
-def _running(records: list[dict[str, Any]]) -> bool:
-    return bool(records) and records[-1]["status"] not in _ENDED
+def _under_way(
+    record: dict[str, Any], seen: list[dict[str, Any]], now: datetime.datetime, patience: int
+) -> bool:
+    """Say whether an evacuation still runs: the record of one whose conductor died stays open."""
+    if record["status"] in _ENDED:
+        return False
+    tasks = {server["id"]: server["OS-EXT-STS:task_state"] or "" for server in seen}
+    age = (now - inputs.time(record["created_at"])).total_seconds()
+    return tasks.get(record["instance_uuid"], "").startswith("rebuild") or age <= patience
 
 
 def line(
@@ -178,3 +195,8 @@ def line(
         "reason": code,
         "message": message,
     }
+
+
+def count(servers: int) -> str:
+    """Return `1 server` or `N servers`."""
+    return f"{servers} server{'' if servers == 1 else 's'}"

@@ -14,12 +14,13 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-import openstack
-from keystoneauth1 import access, session
+from keystoneauth1 import access, adapter, session
 from keystoneauth1.identity import access as access_plugin
+from openstack.config import loader
+from openstack.exceptions import ConfigException
 
-from mistral_actions.errors import Unauthorized
-from mistral_actions.nova import Nova, translated
+from mistral_actions.errors import RecoveryError, Unauthorized
+from mistral_actions.nova import TIMEOUT, Nova, translated
 
 # A cache, not a memory: an executor that starts empty does the same, with three requests more.
 _MOST = 64
@@ -54,7 +55,7 @@ def nova_of(context: Any) -> Nova:
 
 def _by_token(security: Any) -> Any:
     verify = False if security.insecure else (security.auth_cacert or True)
-    plain = session.Session(verify=verify)
+    plain = session.Session(verify=verify, timeout=TIMEOUT)
     auth_url = security.auth_uri.rstrip("/")
     if not auth_url.endswith("/v3"):
         auth_url += "/v3"
@@ -63,11 +64,11 @@ def _by_token(security: Any) -> Any:
     plugin = access_plugin.AccessInfoPlugin(
         access.create(body=body, auth_token=security.auth_token), auth_url=auth_url
     )
-    return openstack.connection.Connection(
-        session=session.Session(auth=plugin, verify=verify),
+    return adapter.Adapter(
+        session.Session(auth=plugin, verify=verify, timeout=TIMEOUT),
+        service_type="compute",
         region_name=security.region_name,
-        app_name="mistral-recovery",
-    ).compute
+    )
 
 
 def _by_cloud() -> Any:
@@ -76,4 +77,14 @@ def _by_cloud() -> Any:
             "Mistral passed no token to the action. Turn on Mistral's authentication, or set"
             " OS_CLOUD for its executor to a cloud of clouds.yaml."
         )
-    return openstack.connect(app_name="mistral-recovery").compute
+    try:
+        cloud = loader.OpenStackConfig().get_one()
+    except ConfigException as error:
+        raise RecoveryError(f"OS_CLOUD of Mistral's executor is of no use: {error}") from None
+    return adapter.Adapter(
+        cloud.get_session(),
+        service_type="compute",
+        region_name=cloud.region_name,
+        interface=cloud.get_interface("compute"),
+        endpoint_override=cloud.get_endpoint("compute"),
+    )

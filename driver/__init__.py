@@ -1,0 +1,1 @@
+"""Everything that runs outside Mistral: its client, the pack's installer and the commands."""

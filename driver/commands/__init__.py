@@ -1,0 +1,1 @@
+"""The ``openstack recovery`` commands; only this package imports cliff."""

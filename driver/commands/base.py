@@ -1,0 +1,142 @@
+"""What the recovery commands share: the client, starting, waiting, the result, the exit status."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from cliff import lister, show
+
+from driver.client import Execution, Mistral
+from driver.commands.display import reporter_for
+from driver.progress import goes_on, wait
+from driver.recovery import Recovery
+
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
+
+_INTERRUPTED = 130
+
+STARTED_COLUMNS = ("ID", "Workflow", "Host", "State", "Created At")
+SERVER_COLUMNS = ("Name", "ID", "From", "To", "State", "Reason")
+
+
+class Watching:
+    """Mixed into a command that may wait for a recovery.
+
+    Its exit status says how the recovery ended: cliff's display commands return 0 for whatever
+    they display, so the status is kept until the table has been written.
+    """
+
+    app: Any
+    exit_status = 0
+
+    def run(self, parsed_args: argparse.Namespace) -> int:
+        """Run the command; an interrupted wait is no failure of the recovery."""
+        try:
+            status: int = super().run(parsed_args)  # type: ignore[misc]
+        except Interrupted as stop:
+            self.say(str(stop))
+            return _INTERRUPTED
+        return status or self.exit_status
+
+    @property
+    def mistral(self) -> Mistral:
+        """The Mistral of the cloud that the command is for."""
+        client: Mistral = self.app.client_manager.recovery
+        return client
+
+    def say(self, line: str) -> None:
+        """Tell the person something that is not the command's result."""
+        self.app.stderr.write(f"{line}\n")
+
+    def follow(self, execution_id: str, timeout: float | None = None) -> Recovery:
+        """Show a recovery's progress until it ends, and say how it ended."""
+        try:
+            recovery = wait(self.mistral, execution_id, reporter_for(self.app.stderr), timeout)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped waiting: {goes_on(execution_id)}") from None
+        self.say(recovery.sentence)
+        self.exit_status = 0 if recovery.succeeded else 1
+        return recovery
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while waiting, with what to say about it."""
+
+
+class Lister(Watching, lister.Lister):  # type: ignore[misc]
+    """A command whose result is a list."""
+
+
+class ShowOne(Watching, show.ShowOne):  # type: ignore[misc]
+    """A command whose result is one thing."""
+
+
+class Starter(Lister):
+    """A command that starts a recovery and, if asked to, waits for its end."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the options about waiting."""
+        parser: argparse.ArgumentParser = super().get_parser(prog_name)
+        add_wait_options(parser, "the table of servers is printed at the end")
+        return parser
+
+    def start(self, workflow: str, inputs: dict[str, Any], args: argparse.Namespace) -> Table:
+        """Start the workflow with these inputs; return the execution or, after waiting, servers."""
+        execution = self.mistral.start(workflow, inputs)
+        if not args.wait:
+            return started_table(execution)
+        self.say(f"{workflow} started, execution {execution.id}")
+        return server_table(self.follow(execution.id, args.timeout))
+
+
+def add_wait_options(parser: argparse.ArgumentParser, result: str) -> None:
+    """Add ``--wait`` and ``--timeout``."""
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help=f"wait for the end and show the progress; {result}; the exit status is 0 only if "
+        "the recovery succeeded",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=positive(float),
+        metavar="<seconds>",
+        help="with --wait: stop waiting after so long (the recovery itself goes on)",
+    )
+
+
+def positive(kind: type[int] | type[float]) -> Any:
+    """Return an argparse type for a number above 0."""
+
+    def parse(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < float("inf"):
+            what = "whole number" if kind is int else "number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {what} above 0")
+        return number
+
+    return parse
+
+
+def given(**inputs: Any) -> dict[str, Any]:
+    """Return the inputs that the person gave.
+
+    The others are not sent at all: what is not given comes from the Mistral environment
+    ``recovery`` or from the workflow's own defaults.
+    """
+    return {name: value for name, value in inputs.items() if value is not None}
+
+
+def started_table(execution: Execution) -> Table:
+    """Return an execution that has just been started as a list with one row."""
+    new = Recovery.from_execution(execution)
+    return STARTED_COLUMNS, [(new.id, new.workflow, new.host, new.state, new.created_at)]
+
+
+def server_table(recovery: Recovery) -> Table:
+    """Return what became of each server."""
+    keys = [column.lower() for column in SERVER_COLUMNS]
+    return SERVER_COLUMNS, [tuple(server.get(key) for key in keys) for server in recovery.servers]

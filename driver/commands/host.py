@@ -1,0 +1,87 @@
+"""``openstack recovery host``: recover a failed compute host."""
+
+import argparse
+
+from driver.commands import base
+
+WORKFLOW = "recovery.host.recover"
+METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
+
+
+class RecoverHost(base.Starter):
+    """Recover a failed compute host: isolate it and evacuate its servers.
+
+    Without --wait the started execution is printed; see `openstack recovery show`. What is not
+    given here comes from the Mistral environment "recovery", else from the workflow's defaults.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        """Add the host and the inputs of the workflow."""
+        parser = super().get_parser(prog_name)
+        parser.add_argument("host", metavar="<host>", help="compute host that failed")
+        parser.add_argument(
+            "--method",
+            choices=METHODS,
+            help="auto: the scheduler picks the destinations; reserved_host: the given spare "
+            "hosts, tried in order; auto_priority: auto, then reserved_host; rh_priority: "
+            "reserved_host, then auto",
+        )
+        parser.add_argument(
+            "--reserved-host",
+            action="append",
+            metavar="<host>",
+            dest="reserved_hosts",
+            help="spare host to evacuate to (repeat for more, tried in this order)",
+        )
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            default=None,
+            help="only report what would happen, nothing is written to Nova (implies --wait)",
+        )
+        self._add_selection(parser)
+        return parser
+
+    def _add_selection(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--only-ha",
+            action="store_false",
+            default=None,
+            dest="evacuate_all",
+            help="only servers with the HA metadata key",
+        )
+        parser.add_argument(
+            "--ignore-error-servers",
+            action="store_true",
+            default=None,
+            help="leave out servers that are in error",
+        )
+        parser.add_argument(
+            "--concurrency",
+            type=base.positive(int),
+            metavar="<servers>",
+            help="how many servers are evacuated at the same time",
+        )
+        parser.add_argument(
+            "--evacuation-timeout",
+            type=base.positive(int),
+            metavar="<seconds>",
+            help="how long the evacuation of the servers may take",
+        )
+
+    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
+        """Start the workflow."""
+        reserved = parsed_args.reserved_hosts
+        inputs = base.given(
+            host=parsed_args.host,
+            method=parsed_args.method,
+            reserved_hosts=",".join(reserved) if reserved else None,
+            dry_run=parsed_args.dry_run,
+            evacuate_all=parsed_args.evacuate_all,
+            ignore_error_servers=parsed_args.ignore_error_servers,
+            concurrency=parsed_args.concurrency,
+            evacuation_timeout=parsed_args.evacuation_timeout,
+        )
+        # A dry run is over in seconds, and its result is all that it is for.
+        parsed_args.wait = bool(parsed_args.wait or parsed_args.dry_run)
+        return self.start(WORKFLOW, inputs, parsed_args)

@@ -1,0 +1,96 @@
+"""What can go wrong outside Mistral, as one tree; each text is a sentence for people.
+
+::
+
+    DriverError
+    ├── ServiceMissingError         the cloud's catalogue has no Mistral
+    ├── AuthenticationError         identity gave no token
+    ├── UnreachableError            no answer, or 502, 503, 504, for as long as was tried
+    ├── RefusedError                Mistral answered no (``status`` is the HTTP status)
+    │   ├── NotFoundError           404
+    │   ├── ConflictError           409
+    │   └── WorkflowMissingError    the workflow to be started is not installed
+    ├── InvalidWorkbooksError       what shall be installed is not valid
+    └── StillRunningError           a wait ended before what it waited for
+"""
+
+import re
+
+_SECRETS = (
+    # Fernet and JWS tokens, wherever they stand.
+    (re.compile(r"\bgAAAA[\w=-]{16,}"), "***"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+"), "***"),
+    (
+        re.compile(
+            r"(?i)([\w-]*(?:token|password|secret)[\w-]*[\"']?\s*[:=]\s*[\"']?)[^\s\"',;}\])]+"
+        ),
+        r"\1***",
+    ),
+)
+
+
+class DriverError(Exception):
+    """Something that a person must know; its text is a sentence."""
+
+
+class ServiceMissingError(DriverError):
+    """The cloud's catalogue has no Mistral."""
+
+
+class AuthenticationError(DriverError):
+    """Identity gave no token."""
+
+
+class UnreachableError(DriverError):
+    """Mistral gave no usable answer for as long as was tried; asking again later may help."""
+
+
+class RefusedError(DriverError):
+    """Mistral answered that it will not do it; asking again changes nothing.
+
+    :param message: a sentence for people.
+    :param status: the HTTP status of the answer.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotFoundError(RefusedError):
+    """The thing asked for is not in this Mistral."""
+
+
+class ConflictError(RefusedError):
+    """The thing to be created is there already."""
+
+
+class WorkflowMissingError(RefusedError):
+    """The workflow to be started is not in this Mistral."""
+
+
+def mask_secrets(text: str) -> str:
+    """Return the text with whatever looks like a token or a password replaced.
+
+    Mistral puts the text of failed expressions into its errors, and with some versions the
+    whole data context stands there, the caller's token included.
+    """
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class InvalidWorkbooksError(DriverError):
+    """What shall be installed is not valid; nothing was written.
+
+    :param problems: what is wrong, one line each.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([*problems, f"{count}: nothing was written to Mistral"]))
+
+
+class StillRunningError(DriverError):
+    """A wait ended before what it waited for."""

@@ -1,0 +1,181 @@
+"""The lab on the command line: ``python -m lab``."""
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from lab import ini
+from lab.cluster import DEFAULT_HOSTS, Lab
+from lab.errors import LabError
+from lab.ports import DEFAULT_PORTS
+from lab.process import ROOT
+from lab.servers import POWER
+
+DEFAULT_STATE = ROOT / ".lab" / "default"
+
+DESCRIPTION = """\
+A cloud to try recovery on: a real Mistral with the actions of this pack, a real Nova and Placement
+with fake hypervisors, and stubs for identity, image and network. Everything runs on this machine
+and listens on the loopback interface only. Exit status: 0 done, 1 refused or failed (the reason is
+on the error output), 2 the command was not understood."""
+
+EPILOG = """\
+examples:
+  python -m lab up                          start it
+  eval "$(python -m lab env)"               then openstack and mistral talk to it
+  python -m lab server web1 compute1 --property HA_Enabled=True
+  python -m lab host kill compute1          a power failure
+  python -m lab faults '{"compute2": {"spawn": {"delay": 2, "fail": "disk full"}}}'
+  python -m lab down"""
+
+
+def pair(text):
+    """Split ``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def port(text):
+    name, value = pair(text)
+    if name not in DEFAULT_PORTS:
+        raise argparse.ArgumentTypeError(
+            f"unknown port {name!r}; known are {', '.join(DEFAULT_PORTS)}")
+    if not (value.isdigit() and 0 < int(value) < 65536):
+        raise argparse.ArgumentTypeError(f"{value!r} is not a port number")
+    return name, int(value)
+
+
+def host_names(text):
+    names = [name.strip() for name in text.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of different names, "
+                                         "separated by commas")
+    return names
+
+
+def json_object(text):
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(prog="python -m lab", description=DESCRIPTION, epilog=EPILOG,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR",
+                        help="directory with everything that the lab writes (default: "
+                             ".lab/default in this checkout)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name, function, text, **kwargs):
+        added = commands.add_parser(name, parents=[common], help=text, description=text, **kwargs)
+        added.set_defaults(function=function)
+        return added
+
+    up = command("up", do_up, "Start the lab and wait until it answers.")
+    up.add_argument("--hosts", type=host_names, default=DEFAULT_HOSTS, metavar="NAME,NAME...",
+                    help=f"compute hosts (default: {','.join(DEFAULT_HOSTS)})")
+    up.add_argument("--port", type=port, action="append", default=[], metavar="NAME=NUMBER",
+                    help="use another port; defaults: "
+                         + ", ".join(f"{k}={v}" for k, v in DEFAULT_PORTS.items()))
+    up.add_argument("--fresh", action="store_true",
+                    help="forget servers, workflows and executions of an earlier lab")
+    for name in ("mistral", "nova"):
+        up.add_argument(f"--{name}-option", action="append", default=[],
+                        metavar="GROUP.NAME=VALUE", help=f"an option of {name}.conf")
+    command("down", do_down, "Stop the lab. What it holds is kept for the next start.")
+    command("status", do_status, "Show the processes; exit status 1 if one is not running.")
+    command("env", do_env, "Print what a client needs in its environment, for eval.")
+
+    host = command("host", do_host, "Kill a compute host, or start it.")
+    host.add_argument("action", choices=("kill", "start"),
+                      help="kill: as a power failure that Nova has noticed; start: "
+                           "again, or a new host, until Nova has its heartbeat")
+    host.add_argument("name", metavar="HOST")
+
+    inject = command("faults", do_faults, "Let hypervisors be slow or fail from now on.")
+    inject.add_argument("faults", type=json_object, metavar="JSON",
+                        help='{HOST, server UUID or "*": {OPERATION: {"delay": seconds, "fail": '
+                             'text}}}; replaces what was injected before, {} clears; operations: '
+                             'spawn, destroy, power_on, power_off, reboot, live_migration, ...')
+
+    server = command("server", do_server, "Boot a server on a host and bring it into a state.")
+    server.add_argument("name", metavar="NAME")
+    server.add_argument("host", metavar="HOST")
+    state = server.add_mutually_exclusive_group()
+    for power in POWER[1:]:
+        state.add_argument(f"--{power}", dest="power", action="store_const", const=power,
+                           default=POWER[0], help=f"leave it {power}")
+    server.add_argument("--locked", action="store_true", help="lock it, as its user would")
+    server.add_argument("--property", type=pair, action="append", default=[],
+                        metavar="KEY=VALUE", help="metadata; may be given more than once")
+    return parser
+
+
+def do_up(args):
+    lab = Lab(args.state, args.hosts, DEFAULT_PORTS | dict(args.port),
+              ini.parse_options(args.mistral_option), ini.parse_options(args.nova_option))
+    lab.up(fresh=args.fresh)
+    return do_env(args)
+
+
+def do_down(args):
+    Lab.attach(args.state).down()
+
+
+def do_status(args):
+    rows = Lab.attach(args.state).status()
+    for row in rows:
+        what = f"running  pid {row['pid']:<8} {row['memory']:4} MB" if row["running"] else "stopped"
+        print(f"{row['name']:8} {what:34} {row['url']}")
+    return 0 if all(row["running"] for row in rows) else 1
+
+
+def do_env(args):
+    for name, value in Lab.attach(args.state).env.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def do_host(args):
+    lab = Lab.attach(args.state)
+    if args.action == "kill":
+        lab.kill_host(args.name)
+    else:
+        lab.start_host(args.name)
+
+
+def do_faults(args):
+    Lab.attach(args.state).set_faults(args.faults)
+
+
+def do_server(args):
+    server = Lab.attach(args.state).boot(args.name, args.host, metadata=dict(args.property),
+                                         power=args.power, locked=args.locked)
+    locked = ", locked" if server["locked"] else ""
+    print(f"{server['name']} is {server['status']}{locked} on "
+          f"{server['OS-EXT-SRV-ATTR:host']} ({server['id']})")
+
+
+def main(argv=None):
+    """Run one command; return its exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        return args.function(args) or 0
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+"""The lab as one object: start it, stop it, break it, look into it."""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from lab import ini, servers
+from lab.errors import LabError
+from lab.nova_client import Nova
+from lab.ports import NOVA_PORTS, check_free, choose, url
+from lab.process import Process
+
+if TYPE_CHECKING:
+    import openstack
+
+DEFAULT_HOSTS = ("compute1", "compute2", "compute3", "compute4")
+START_TIMEOUT = 120  # seconds; a start takes about 5, the first one of a checkout about 10
+
+# proxies are for the world outside
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Lab:
+    """A cloud with Mistral, in a state directory.
+
+    :param state: directory for databases, configuration and logs. What an earlier lab left there
+        is used again.
+    :param hosts: names of the compute hosts.
+    :param ports: by name (``lab.ports.DEFAULT_PORTS``); names left out get free ports.
+    :param mistral_options: ``{group: {option: value}}`` for mistral.conf.
+    :param nova_options: the same for nova.conf.
+    :raises LabError: an unknown port name.
+    """
+
+    def __init__(self, state: Path, hosts: Sequence[str] = DEFAULT_HOSTS,
+                 ports: Mapping[str, int] | None = None,
+                 mistral_options: ini.Sections | None = None,
+                 nova_options: ini.Sections | None = None):
+        self.state = Path(state).resolve()
+        self.hosts = tuple(hosts)
+        self.ports = choose(ports or {})
+        self._options = {"mistral": mistral_options or {}, "nova": nova_options or {}}
+        self.mistral = Process("mistral", self.state)
+        self.nova = Process("nova", self.state)
+        self._nova_client: Nova | None = None
+        self._connection: openstack.connection.Connection | None = None
+
+    @classmethod
+    def attach(cls, state: Path) -> "Lab":
+        """Return the lab that was started with this state directory, also by another process.
+
+        :raises LabError: there is none.
+        """
+        try:
+            known = json.loads((Path(state) / "lab.json").read_text())
+        except OSError as error:
+            raise LabError(f"no lab was started in {state}") from error
+        return cls(state, **known)
+
+    def __enter__(self) -> "Lab":
+        self.up()
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        self.down()
+
+    # Where it is
+
+    @property
+    def identity_url(self) -> str:
+        return url(self.ports["identity"]) + "/v3"
+
+    @property
+    def nova_url(self) -> str:
+        return url(self.ports["compute"]) + "/v2.1"
+
+    @property
+    def mistral_url(self) -> str:
+        return url(self.ports["mistral"]) + "/v2"
+
+    @property
+    def control_url(self) -> str:
+        return url(self.ports["control"])
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Return what a client needs in its environment."""
+        return {"OS_CLIENT_CONFIG_FILE": str(self.state / "clouds.yaml"), "OS_CLOUD": "lab",
+                "OS_MISTRAL_URL": self.mistral_url}
+
+    # Up and down
+
+    def up(self, *, fresh: bool = False) -> None:
+        """Start both processes and wait until both answer.
+
+        :param fresh: forget what an earlier lab left in the state directory.
+        :raises LabError: one runs already, a port is taken (nothing was started then), or a
+            process ended or did not answer (everything is stopped again).
+        """
+        for process in (self.nova, self.mistral):
+            if process.pid is not None:
+                raise LabError(f"the lab in {self.state} is up already "
+                               f"({process.name} has PID {process.pid})")
+        check_free(self.ports)
+        if fresh:
+            self._forget()
+        self.state.mkdir(parents=True, exist_ok=True)
+        self._write_files()
+        try:
+            self._spawn_nova()
+            self._spawn_mistral()
+            self._wait_until_answering(self.mistral, self.mistral_url)
+            self._wait_until_answering(self.nova, self.control_url)
+        except BaseException:
+            self.down()
+            raise
+
+    def down(self) -> None:
+        """Stop what runs: SIGTERM, then SIGKILL after 10 seconds. The state is kept."""
+        for client in (self._nova_client, self._connection):
+            if client is not None:
+                client.close()
+        self._nova_client = self._connection = None
+        for process in (self.mistral, self.nova):
+            process.stop()
+
+    def status(self) -> list[dict]:
+        """Return name, pid, running, url and memory (MB) of each process."""
+        return [
+            {"name": process.name, "pid": process.pid, "running": process.pid is not None,
+             "url": address, "memory": process.memory()}
+            for process, address in ((self.nova, self.nova_url), (self.mistral, self.mistral_url))
+        ]
+
+    def kill_mistral(self) -> None:
+        """End the Mistral process with SIGKILL."""
+        self.mistral.kill()
+
+    def stop_mistral(self) -> int | None:
+        """End the Mistral process with SIGTERM; return its exit status if this object knows it."""
+        self.mistral.stop()
+        return self.mistral.exit_status
+
+    def start_mistral(self) -> None:
+        """Start Mistral again on the same database and wait until it answers.
+
+        :raises LabError: it runs, its port is taken, or it does not answer.
+        """
+        if self.mistral.pid is not None:
+            raise LabError(f"mistral runs already (PID {self.mistral.pid})")
+        check_free({"mistral": self.ports["mistral"]})
+        self._spawn_mistral()
+        self._wait_until_answering(self.mistral, self.mistral_url)
+
+    # Hosts and faults
+
+    def kill_host(self, name: str, noticed: bool = True) -> None:
+        """Kill a host: no RPC, no heartbeat, no clean-up, whatever it was doing.
+
+        :param noticed: Nova shows it down, as if it had happened a while ago; else only when
+            ``service_down_time`` (60 seconds) has passed.
+        :raises LabError: it is not running.
+        """
+        self._control("POST", f"/hosts/{name}/{'kill' if noticed else 'kill-unnoticed'}")
+
+    def start_host(self, name: str, timeout: float = 30) -> None:
+        """Start a host that was killed, or a new one; wait until Nova has seen its heartbeat.
+
+        :param timeout: seconds.
+        """
+        before = self._heartbeat(name)
+        self._control("POST", f"/hosts/{name}/start")
+        started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        deadline = time.monotonic() + timeout
+        # Nova goes on to show the last heartbeat from before: wait for one from now
+        while not (self._heartbeat(name) > before and self._heartbeat(name) >= started):
+            if time.monotonic() > deadline:
+                raise LabError(f"no heartbeat of host {name} within {timeout} s")
+            time.sleep(0.1)
+
+    def set_faults(self, faults: Mapping[str, Mapping[str, Mapping]]) -> None:
+        """Replace all injected faults.
+
+        :param faults: ``{host | server uuid | "*": {operation: {"delay": seconds,
+            "fail": text}}}``; operations are listed in ``lab.faults``.
+        :raises LabError: an operation or a key is unknown.
+        """
+        self._control("PUT", "/faults", faults)
+
+    def running_hosts(self) -> list[str]:
+        """Return the names of the hosts that were not killed."""
+        return self._control("GET", "/")["hosts"]
+
+    # Nova
+
+    def connection(self) -> "openstack.connection.Connection":
+        """Return a connection as the administrator; it is closed by ``down``."""
+        import openstack  # takes half a second, which most commands can do without
+
+        if self._connection is None:
+            config = openstack.config.OpenStackConfig(
+                config_files=[str(self.state / "clouds.yaml")], load_envvars=False)
+            self._connection = openstack.connection.Connection(
+                config=config.get_one(cloud="lab"))
+        return self._connection
+
+    def boot(self, name: str, host: str, *, metadata: Mapping[str, str] | None = None,
+             power: str = "running", locked: bool = False, wait: bool = True) -> dict:
+        """Boot a server on a host and bring it into a state: see ``lab.servers.boot``."""
+        return servers.boot(self._nova, name, host, metadata=metadata, power=power,
+                            locked=locked, wait=wait)
+
+    def boot_many(self, count: int, host: str, prefix: str) -> list[dict]:
+        """Boot servers ``PREFIX-1``, ``PREFIX-2``, ... on a host, all at once."""
+        return servers.boot_many(self._nova, count, host, prefix)
+
+    def migrations(self, source_host: str) -> list[dict]:
+        """Return Nova's records of evacuations away from a host, oldest first."""
+        path = f"/os-migrations?migration_type=evacuation&source_compute={source_host}"
+        found = self._nova.call("GET", path)["migrations"]
+        return sorted(found, key=lambda migration: migration["id"])
+
+    # Inside
+
+    @property
+    def _nova(self) -> Nova:
+        if self._nova_client is None:
+            clouds = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"]
+            self._nova_client = Nova(clouds["lab"]["auth"])
+        return self._nova_client
+
+    def _forget(self) -> None:
+        if (self.state / "lab.json").exists():  # or it is a directory of somebody else
+            shutil.rmtree(self.state)
+
+    def _write_files(self) -> None:
+        known = {"hosts": self.hosts, "ports": self.ports,
+                 "mistral_options": self._options["mistral"],
+                 "nova_options": self._options["nova"]}
+        (self.state / "lab.json").write_text(json.dumps(known, indent=1, default=str))
+        clouds = {
+            name: {"auth_type": "password", "region_name": "RegionOne",
+                   "identity_api_version": "3",
+                   "auth": {"auth_url": self.identity_url, "username": user,
+                            "password": secrets.token_urlsafe(12), "project_name": user,
+                            "user_domain_name": "Default", "project_domain_name": "Default"}}
+            for name, user in (("lab", "admin"), ("lab-demo", "demo"))
+        }
+        ini.write_private(self.state / "clouds.yaml", yaml.safe_dump({"clouds": clouds}))
+
+    def _spawn_nova(self) -> None:
+        command = [sys.executable, "-m", "lab.nova_server", "--state", str(self.state),
+                   "--hosts", ",".join(self.hosts), "--workflow-url", self.mistral_url]
+        for name in NOVA_PORTS:
+            command += [f"--{name}-port", str(self.ports[name])]
+        self._spawn(self.nova, command, {})
+
+    def _spawn_mistral(self) -> None:
+        command = [sys.executable, "-m", "lab.mistral_server", "--state", str(self.state),
+                   "--port", str(self.ports["mistral"])]
+        # the pack's actions reach the Nova of the lab through this environment
+        self._spawn(self.mistral, command, self.env)
+
+    def _spawn(self, process: Process, command: list[str], extra: Mapping[str, str]) -> None:
+        for option in ini.format_options(self._options[process.name]):
+            command += ["--option", option]
+        # nothing of the cloud that the caller may be logged in to
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
+        environment |= {"PYTHONWARNINGS": "ignore", "NO_PROXY": "127.0.0.1", **extra}
+        process.start(command, environment)
+
+    def _wait_until_answering(self, process: Process, address: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            if process.pid is None:
+                raise LabError(f"{process.name} has ended; the end of {process.log}:\n"
+                               f"{process.tail()}")
+            try:
+                with _opener.open(address, timeout=5):
+                    return
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise LabError(f"{process.name} did not answer within {START_TIMEOUT} s; "
+                               f"see {process.log}")
+            time.sleep(0.05)
+
+    def _control(self, method: str, path: str, body: object = None) -> dict:
+        request = urllib.request.Request(
+            self.control_url + path, method=method,
+            data=None if body is None else json.dumps(body).encode())
+        try:
+            with _opener.open(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise LabError(json.load(error)["error"]["message"]) from error
+        except OSError as error:
+            raise LabError(f"the lab in {self.state} does not answer: {error}") from error
+
+    def _heartbeat(self, host: str) -> str:
+        """Return the time of a host's last heartbeat, "" if there was none."""
+        services = self._nova.call(
+            "GET", f"/os-services?binary=nova-compute&host={host}")["services"]
+        return (services[0]["updated_at"] or "") if services else ""

@@ -1,0 +1,96 @@
+"""Processes that outlive the command that started them, remembered in a file each."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Process:
+    """One process of the lab.
+
+    ``DIRECTORY/NAME.json`` holds its PID together with the time at which it was started: a PID
+    may be given to somebody else after the process has ended, and is then not ours to kill.
+    """
+
+    def __init__(self, name: str, directory: Path):
+        self.name = name
+        self.log = directory / f"{name}.log"
+        self._file = directory / f"{name}.json"
+        self._child: subprocess.Popen | None = None
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start ``command`` in a session of its own; its output is added to the log."""
+        with open(self.log, "ab") as log:
+            self._child = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log,
+                                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                           start_new_session=True)
+        pid = self._child.pid
+        self._file.write_text(json.dumps({"pid": pid, "started": _stat(pid)["started"]}))
+
+    @property
+    def pid(self) -> int | None:
+        """Return the PID of the running process, None if it is not running."""
+        if self._child is not None:
+            return None if self._child.poll() is not None else self._child.pid
+        try:
+            known = json.loads(self._file.read_text())
+            stat = _stat(known["pid"])
+        except (OSError, ValueError):
+            return None
+        same = stat["started"] == known["started"] and stat["state"] not in "ZX"
+        return known["pid"] if same else None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Return how the process ended (minus the signal), if this object had started it."""
+        return self._child.poll() if self._child else None
+
+    def memory(self) -> int:
+        """Return the resident memory in MB, 0 if the process is not running."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") // 2**20
+
+    def tail(self, lines: int = 15) -> str:
+        """Return the end of the log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    def signal(self, number: int) -> None:
+        """Send a signal, if the process is running."""
+        pid = self.pid
+        if pid is not None:
+            os.kill(pid, number)
+
+    def stop(self, patience: float = 10.0) -> None:
+        """End the process: SIGTERM, then SIGKILL after ``patience`` seconds."""
+        self.signal(signal.SIGTERM)
+        if not self._ended_within(patience):
+            self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until the process is gone."""
+        self.signal(signal.SIGKILL)
+        self._ended_within(10)
+
+    def _ended_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self.pid is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def _stat(pid: int) -> dict[str, str]:
+    """Return state and start time (in ticks since the machine started) of a process."""
+    # the second field is the name, which may contain anything: count from its closing bracket
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return {"state": fields[0], "started": fields[19]}

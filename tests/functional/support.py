@@ -1,0 +1,119 @@
+"""What the functional tests ask of a cloud. Waiting is always for a state, with a limit."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from keystoneauth1 import adapter
+
+LIMIT = 120  # seconds; what a loaded machine with two cores may take, never what it should
+RECOVER = "recovery.host.recover"
+
+
+@dataclass
+class Ended:
+    """A workflow execution that has ended."""
+
+    id: str
+    state: str
+    state_info: str
+    output: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        return self.output["reason"]
+
+    @property
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """The lines of the report by the name of the server."""
+        return {line["name"]: line for line in self.output["details"]["servers"]}
+
+
+def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
+    """Return what `look` returns as soon as it is true."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"after {limit} s still not: {what}")
+
+
+class Cloud:
+    """A lab, and what is looked at most."""
+
+    def __init__(self, lab: Any) -> None:
+        self.lab = lab
+        session = lab.connection().session
+        self.nova = adapter.Adapter(session, service_type="compute", raise_exc=False)
+
+    # ---- Mistral
+    def start(self, workflow: str = RECOVER, **given: Any) -> str:
+        """Start a workflow as the plain API does; return the execution's id."""
+        body = {"workflow_name": workflow, "input": json.dumps(given)}
+        answer = requests.post(f"{self.lab.mistral_url}/executions", json=body, timeout=60)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        url = f"{self.lab.mistral_url}/executions/{execution_id}"
+        return dict(requests.get(url, timeout=60).json())
+
+    def end_of(self, execution_id: str) -> Ended:
+        """Wait until an execution has ended."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.execution(execution_id)
+            return found if found["state"] not in ("RUNNING", "IDLE", "PAUSED") else None
+
+        found = wait_for(f"execution {execution_id} has ended", ended)
+        output = json.loads(found["output"]) if found["output"] else {}
+        return Ended(found["id"], found["state"], found["state_info"] or "", output)
+
+    def recover(self, host: str, **given: Any) -> Ended:
+        """Run a recovery to its end."""
+        return self.end_of(self.start(host=host, **given))
+
+    def cancel(self, execution_id: str) -> None:
+        url = f"{self.lab.mistral_url}/executions/{execution_id}"
+        requests.put(url, json={"state": "CANCELLED"}, timeout=60).raise_for_status()
+
+    def tasks(self, execution_id: str) -> list[str]:
+        url = f"{self.lab.mistral_url}/tasks?workflow_execution_id={execution_id}"
+        found = requests.get(url + "&sort_keys=created_at", timeout=60).json()["tasks"]
+        return [task["name"] for task in found]
+
+    # ---- Nova
+    def get(self, path: str) -> Any:
+        return self.nova.get(path, microversion="2.79").json()
+
+    def server(self, server: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.get(f"/servers/{server['id']}")["server"])
+
+    def where(self, server: dict[str, Any]) -> tuple[str, str]:
+        """Return (status, host) of a server."""
+        seen = self.server(server)
+        return seen["status"], seen["OS-EXT-SRV-ATTR:host"]
+
+    def service(self, host: str) -> dict[str, Any]:
+        found = self.get(f"/os-services?binary=nova-compute&host={host}")["services"]
+        return dict(found[0])
+
+    def update_service(self, host: str, **change: Any) -> None:
+        path = f"/os-services/{self.service(host)['id']}"
+        assert self.nova.put(path, json=change, microversion="2.79").ok
+
+    def evacuations(self, host: str) -> dict[str, list[str]]:
+        """Return the states of the evacuation records per server id."""
+        found: dict[str, list[str]] = {}
+        for record in self.lab.migrations(host):
+            found.setdefault(record["instance_uuid"], []).append(record["status"])
+        return found
+
+    def kill(self, host: str) -> None:
+        """Kill a host; Nova shows it down."""
+        self.lab.kill_host(host)
+        wait_for(f"{host} is down", lambda: self.service(host)["state"] == "down")

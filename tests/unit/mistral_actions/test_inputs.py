@@ -1,0 +1,151 @@
+"""What people and programs give to a workflow is parsed or refused, never guessed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mistral_actions import inputs
+from mistral_actions.errors import BadInput
+from mistral_actions.hosts import OPTIONS
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def parsed(name, value):
+    return inputs.merge(OPTIONS, {name: value}, {})[name]
+
+
+def refusal_of(call):
+    """Return the refusal of a call, None if it has none; no other exception is let pass."""
+    try:
+        call()
+    except BadInput as refusal:
+        return refusal
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "means"),
+    [
+        ("evacuate_all", '"False"', False),
+        ("evacuate_all", "False", False),
+        ("evacuate_all", False, False),
+        ("evacuate_all", "NO", False),
+        ("evacuate_all", " off ", False),
+        ("evacuate_all", 0, False),
+        ("evacuate_all", "0", False),
+        ("lock_servers", '"True"', True),
+        ("add_reserved_host_to_aggregates", "yes", True),
+        ("add_reserved_host_to_aggregates", 1, True),
+        ("concurrency", '"5"', 5),
+        ("concurrency", "'5'", 5),
+        ("concurrency", 5, 5),
+        ("concurrency", "+5", 5),
+        ("method", '"rh_priority"', "rh_priority"),
+        ("reserved_hosts", '"h1, h2"', ["h1", "h2"]),
+        ("reserved_hosts", "h2,h1,,h2,", ["h2", "h1"]),
+        ("reserved_hosts", ["h1", ' "h2" '], ["h1", "h2"]),
+        ("ha_metadata_key", '"HA key"', "HA key"),
+        ("leave_out", "name=a-*, project=p", ["name=a-*", "project=p"]),
+        ("leave_out", ["metadata.role=lb"], ["metadata.role=lb"]),
+    ],
+)
+def test_every_form_of_a_value_is_understood(name, value, means):
+    got = parsed(name, value)
+    assert got == means
+    assert type(got) is type(means)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", '""', '"None"', "None", "null", "'None'"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_form_field_that_says_nothing_gives_the_default(name, nothing):
+    assert parsed(name, nothing) == OPTIONS[name].default
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("evacuate_all", "maybe", "it must be true or false."),
+        ("evacuate_all", 2, "it must be true or false."),
+        ("evacuate_all", 1.0, "it must be true or false."),
+        ("evacuate_all", [True], "it must be true or false."),
+        ("concurrency", "-1", "it must be a whole number from 1 to 1000."),
+        ("concurrency", 0, "it must be a whole number from 1 to 1000."),
+        ("concurrency", True, "it must be a whole number from 1 to 1000."),
+        ("concurrency", 5.0, "it must be a whole number from 1 to 1000."),
+        ("concurrency", "5 hosts", "it must be a whole number from 1 to 1000."),
+        ("evacuation_timeout", "9" * 5000, "it must be a whole number from 1 to 86400."),
+        ("evacuation_timeout", -90, "it must be a whole number from 1 to 86400."),
+        ("method", "rh_prority", "auto_priority, rh_priority (did you mean rh_priority?)."),
+        ("method", ["auto"], "it must be one of auto, reserved_host, auto_priority, rh_priority"),
+        ("reserved_hosts", "one two", "it must be the name of one host"),
+        ("reserved_hosts", 7, "it must be names of hosts, comma separated."),
+        ("reserved_hosts", {"a": 1}, "it must be names of hosts, comma separated."),
+        ("reserved_hosts", [1], "it must be the name of one host"),
+        ("disable_reason", "two\nlines", "it must be a line of text of at most 255 characters."),
+        ("disable_reason", "x" * 256, "it must be a line of text of at most 255 characters."),
+        ("disable_reason", 5, "it must be a line of text of at most 255 characters."),
+        ("leave_out", "amphora-*", "it must be rules like name=amphora-*, project=ID or"),
+        ("leave_out", "nam=x", "it must be rules like name=amphora-*, project=ID or"),
+        ("leave_out", "name=", "it must be rules like name=amphora-*, project=ID or"),
+        ("leave_out", [1], "it must be rules like name=amphora-*, project=ID or"),
+    ],
+)
+def test_what_cannot_be_parsed_is_refused_with_what_is_allowed(name, value, allowed):
+    with pytest.raises(BadInput) as refused:
+        parsed(name, value)
+    assert refused.value.message.startswith(f"Input '{name}' is ")
+    assert allowed in refused.value.message
+    assert len(refused.value.message) < 400
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@given(value=JSON)
+def test_any_json_value_is_parsed_or_refused_by_the_name_of_its_input(name, value):
+    refusal = refusal_of(lambda: parsed(name, value))
+    assert refusal is None or f"Input '{name}' is " in refusal.message
+
+
+@given(value=JSON)
+def test_any_json_value_is_a_host_name_or_refused(value):
+    refusal = refusal_of(lambda: inputs.required(value, "host", inputs.host_name))
+    assert refusal is None or "Input 'host' is " in refusal.message
+
+
+@pytest.mark.parametrize("nothing", [None, "", '"None"'])
+def test_a_host_that_is_missing_is_asked_for(nothing):
+    with pytest.raises(BadInput, match="Input 'host' is missing: it must be the name of one host"):
+        inputs.required(nothing, "host", inputs.host_name)
+
+
+@pytest.mark.parametrize("value", ["a b", "a,b", "../x", "a\nb", "a?x=1", "ä", "x" * 256])
+def test_a_host_name_that_could_change_a_request_is_refused(value):
+    with pytest.raises(BadInput, match="it must be the name of one host"):
+        inputs.required(value, "host", inputs.host_name)
+
+
+def test_the_environment_is_used_and_what_is_given_overrides_it():
+    settings = {"concurrency": "3", "evacuate_all": False, "of another pack": object()}
+    merged = inputs.merge(OPTIONS, {"concurrency": '"7"', "evacuate_all": '"None"'}, settings)
+    assert merged["concurrency"] == 7
+    assert merged["evacuate_all"] is False
+    assert merged["evacuation_timeout"] == 90
+
+
+def test_a_bad_value_of_the_environment_is_refused_with_its_place():
+    place = "'concurrency' in the Mistral environment 'recovery' is 'many': it must be a whole"
+    with pytest.raises(BadInput, match=place):
+        inputs.merge(OPTIONS, {}, {"concurrency": "many"})
+
+
+def test_a_bad_value_of_the_environment_that_is_overridden_does_no_harm():
+    assert inputs.merge(OPTIONS, {"concurrency": 2}, {"concurrency": "many"})["concurrency"] == 2
+
+
+def test_defaults_are_valid_values_themselves():
+    for name, option in OPTIONS.items():
+        assert parsed(name, option.default) == option.default
