@@ -3,6 +3,9 @@
 Mistral passes its own context first; a workbook calls them without it.
 """
 
+import datetime
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from mistral_actions import inputs
@@ -10,7 +13,9 @@ from mistral_actions.errors import RecoveryError, report
 
 ENVIRONMENT = "recovery"
 RECOVER = "recovery.host.recover"
-EVACUATE = "recovery.evacuate_servers"
+EVACUATING = ("evacuate_servers", "evacuate_to_reserved_host")  # tasks
+_ENDED = ("CANCELLED", "ERROR", "SUCCESS")
+_LEFTOVER = datetime.timedelta(minutes=2)
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
 
 
@@ -41,7 +46,6 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
             older = (other.created_at, other.id) < (own.created_at, own.id)
             if older and _asks_for(other, host):
                 running = other.id
-    steps = db.get_action_executions(name=EVACUATE, state="RUNNING")
     tasks = db.get_task_executions(
         workflow_name=RECOVER,
         name="plan_recovery",
@@ -53,7 +57,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     plans = [task.published.get("plan") or {} for task in tasks]
     return {
         "running": running,
-        "in_flight": any((step.input.get("plan") or {}).get("host") == host for step in steps),
+        "in_flight": any(_in_flight(db, own, host)),
         "plans": [plan for plan in plans if plan.get("host") == host],
     }
 
@@ -67,13 +71,31 @@ def _asks_for(execution: Any, host: Any) -> bool:
     return inputs.bare(given.get("host")) == host and not looks_only
 
 
+def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
+    """Yield for each evacuating task of other executions whether it acts on this host.
+
+    Mistral lets a task that waits for its next try run it once more after a cancel. What has
+    not changed for minutes is a leftover.
+    """
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    for name, state in itertools.product(EVACUATING, ("RUNNING", "DELAYED")):
+        for task in db.get_task_executions(name=name, state=state):
+            recent = now - (task.updated_at or task.created_at) < _LEFTOVER
+            plan = task.in_context.get("plan") or {}
+            yield recent and task.workflow_execution_id != own.id and plan.get("host") == host
+
+
 def try_again(context: Any, result: Any) -> bool:
     """Say whether a task must run its action once more; the `continue-on` of every retry.
+
+    Never when its execution was cancelled meanwhile: Mistral alone would go on with the tries.
 
     :param result: the task's result. A poll that has not finished (`finished: false`), an
         error worth another try (`retriable: true`), and an action whose process died, which
         Mistral reports as a text.
     """
+    if _db().get_workflow_execution(context["__execution"]["id"]).state in _ENDED:
+        return False
     if isinstance(result, dict):
         return result.get("finished") is False or result.get("retriable") is True
     return isinstance(result, str)

@@ -46,8 +46,9 @@ def log_in(lab, cloud="lab", **changes):
     auth = auth_of(lab, cloud) | changes
     user = {"name": auth["username"], "password": auth["password"], "domain": {"id": "default"}}
     scope = {"project": {"name": auth["project_name"], "domain": {"id": "default"}}}
-    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}},
-                     "scope": scope}}
+    body = {
+        "auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
+    }
     return requests.post(f"{lab.identity_url}/auth/tokens", json=body, timeout=30)
 
 
@@ -64,19 +65,27 @@ def state_of_service(lab, host):
 
 def run(lab, *command):
     path = Path(sys.executable).parent / command[0]
-    return subprocess.run([path, *command[1:]], env={**lab.env, "PYTHONWARNINGS": "ignore"},
-                          text=True, capture_output=True, check=False)
+    return subprocess.run(
+        [path, *command[1:]],
+        env={**lab.env, "PYTHONWARNINGS": "ignore"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 def lab_command(*arguments):
-    return subprocess.run([sys.executable, "-m", "lab", *arguments], text=True,
-                          capture_output=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "lab", *arguments], text=True, capture_output=True, check=False
+    )
 
 
 def test_both_processes_run_and_answer(lab):
     """After ``up`` both processes run, and Mistral and Nova answer."""
     assert [(row["name"], row["running"]) for row in lab.status()] == [
-        ("nova", True), ("mistral", True)]
+        ("nova", True),
+        ("mistral", True),
+    ]
     assert all(50 < row["memory"] < 2000 for row in lab.status())  # MB
     assert requests.get(lab.mistral_url, timeout=30).status_code == 200
     hosts = [s["hypervisor_hostname"] for s in get_from_nova(lab, "/os-hypervisors")["hypervisors"]]
@@ -110,8 +119,9 @@ def test_a_process_that_ends_at_once_is_reported_with_the_end_of_its_log(tmp_pat
 
 def test_servers_are_booted_into_the_state_that_was_asked_for(lab):
     """A server lands on its host, stopped, locked and with its metadata."""
-    server = lab.boot("web", "compute2", metadata={"HA_Enabled": "True"}, power="stopped",
-                      locked=True)
+    server = lab.boot(
+        "web", "compute2", metadata={"HA_Enabled": "True"}, power="stopped", locked=True
+    )
     assert server["status"] == "SHUTOFF"
     assert server["locked"] is True
     assert server["metadata"] == {"HA_Enabled": "True"}
@@ -123,7 +133,10 @@ def test_many_servers_are_booted_with_one_request(lab):
     """``boot_many`` returns running servers, numbered from 1."""
     servers = lab.boot_many(3, "compute1", "many")
     assert [(server["name"], server["status"]) for server in servers] == [
-        ("many-1", "ACTIVE"), ("many-2", "ACTIVE"), ("many-3", "ACTIVE")]
+        ("many-1", "ACTIVE"),
+        ("many-2", "ACTIVE"),
+        ("many-3", "ACTIVE"),
+    ]
 
 
 def test_an_injected_failure_fails_a_boot(lab, injected):
@@ -164,40 +177,62 @@ def test_evacuations_are_listed_by_their_source(lab):
     server = lab.boot("moved", "compute3")
     lab.kill_host("compute3")
     nova = requests.Session()
-    nova.headers.update({"X-Auth-Token": log_in(lab).headers["X-Subject-Token"],
-                         "OpenStack-API-Version": "compute 2.79"})
+    nova.headers.update(
+        {
+            "X-Auth-Token": log_in(lab).headers["X-Subject-Token"],
+            "OpenStack-API-Version": "compute 2.79",
+        }
+    )
     with nova:
         path = "/os-services?binary=nova-compute&host=compute3"
         service = nova.get(lab.nova_url + path, timeout=60).json()["services"][0]
-        nova.put(f"{lab.nova_url}/os-services/{service['id']}", json={"forced_down": True},
-                 timeout=60).raise_for_status()
-        nova.post(f"{lab.nova_url}/servers/{server['id']}/action", json={"evacuate": {}},
-                  timeout=60).raise_for_status()
-    wait_for("the evacuation is done",
-             lambda: [m["status"] for m in lab.migrations("compute3")] == ["done"])
+        nova.put(
+            f"{lab.nova_url}/os-services/{service['id']}", json={"forced_down": True}, timeout=60
+        ).raise_for_status()
+        nova.post(
+            f"{lab.nova_url}/servers/{server['id']}/action", json={"evacuate": {}}, timeout=60
+        ).raise_for_status()
+    wait_for(
+        "the evacuation is done",
+        lambda: [m["status"] for m in lab.migrations("compute3")] == ["done"],
+    )
     assert lab.migrations("compute3")[0]["instance_uuid"] == server["id"]
     assert lab.migrations("compute1") == []
 
 
 def test_an_execution_goes_on_after_mistral_was_killed_and_started_again(lab):
     """A SIGKILL in the middle of a polling task does not end its workflow."""
-    requests.post(f"{lab.mistral_url}/workflows", data=POLL, headers={
-        "Content-Type": "text/plain"}, timeout=60).raise_for_status()
+    requests.post(
+        f"{lab.mistral_url}/workflows",
+        data=POLL,
+        headers={"Content-Type": "text/plain"},
+        timeout=60,
+    ).raise_for_status()
     body = {"workflow_name": "poll_for_a_while"}
     execution = requests.post(f"{lab.mistral_url}/executions", json=body, timeout=60).json()
     url = f"{lab.mistral_url}/executions/{execution['id']}"
-    wait_for("the task waits for its next try",
-             lambda: "DELAYED" in requests.get(f"{url}/tasks", timeout=60).text)
+    wait_for(
+        "the task waits for its next try",
+        lambda: "DELAYED" in requests.get(f"{url}/tasks", timeout=60).text,
+    )
     lab.kill_mistral()
     assert [row["running"] for row in lab.status()] == [True, False]
     lab.start_mistral()
-    wait_for("the execution has ended",
-             lambda: requests.get(url, timeout=60).json()["state"] == "SUCCESS")
+    wait_for(
+        "the execution has ended",
+        lambda: requests.get(url, timeout=60).json()["state"] == "SUCCESS",
+    )
 
 
-@pytest.mark.parametrize("command", [
-    ("mistral", "workbook-list"), ("openstack", "workbook", "list"),
-    ("openstack", "server", "list", "--all-projects")], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("mistral", "workbook-list"),
+        ("openstack", "workbook", "list"),
+        ("openstack", "server", "list", "--all-projects"),
+    ],
+    ids=" ".join,
+)
 def test_clients_work_with_the_printed_environment(lab, command):
     """The environment of the lab is all that ``mistral`` and ``openstack`` need."""
     ended = run(lab, *command)
@@ -219,8 +254,12 @@ def test_identity_answers_as_keystone_does(lab):
     assert look(token, token).json()["token"]["user"]["name"] == "admin"
     assert look("unknown", token).status_code == 401
     assert look(token, "unknown").status_code == 404
-    body = {"auth": {"identity": {"methods": ["token"], "token": {"id": token}},
-                     "scope": {"project": {"name": "demo", "domain": {"id": "default"}}}}}
+    body = {
+        "auth": {
+            "identity": {"methods": ["token"], "token": {"id": token}},
+            "scope": {"project": {"name": "demo", "domain": {"id": "default"}}},
+        }
+    }
     again = requests.post(url, json=body, timeout=30)
     assert again.status_code == 201
     assert again.json()["token"]["project"]["name"] == "demo"

@@ -117,3 +117,44 @@ def test_a_server_that_no_host_takes_fails_alone_and_is_named(cloud: Cloud) -> N
     assert "could not be evacuated from compute6: stays" in ended.state_info
     assert cloud.where(stays) == ("ERROR", "compute6")
     assert not cloud.server(stays)["locked"]
+
+
+def test_a_destination_that_fails_costs_only_the_servers_that_were_sent_there(
+    cloud: Cloud,
+) -> None:
+    servers = cloud.lab.boot_many(6, "compute7", "spread")
+    cloud.lab.set_faults({"compute8": {"spawn": {"fail": "disk full"}}})
+    cloud.kill("compute7")
+
+    ended = cloud.recover("compute7")
+
+    assert ended.state in ("SUCCESS", "ERROR")
+    on_bad_host = [
+        server["id"]
+        for server in servers
+        if any(
+            record["dest_compute"] == "compute8"
+            for record in cloud.lab.migrations("compute7")
+            if record["instance_uuid"] == server["id"]
+        )
+    ]
+    for server in servers:
+        sent_there = server["id"] in on_bad_host
+        assert ended.servers[server["name"]]["state"] == ("FAILED" if sent_there else "MOVED")
+        assert cloud.where(server)[0] == ("ERROR" if sent_there else "ACTIVE")
+
+
+def test_when_no_host_is_left_each_server_says_so_and_stays_unlocked(cloud: Cloud) -> None:
+    server = cloud.lab.boot("nowhere", "compute8")
+    alive = cloud.lab.running_hosts()
+    for host in alive:
+        cloud.update_service(host, status="disabled", disabled_reason="full")
+    cloud.kill("compute8")
+
+    ended = cloud.recover("compute8")
+
+    assert (ended.state, ended.reason) == ("ERROR", "SERVERS_NOT_MOVED")
+    assert ended.servers["nowhere"]["reason"] == "NO_VALID_HOST"
+    assert "No valid host" in ended.servers["nowhere"]["message"]
+    assert cloud.where(server) == ("ERROR", "compute8")
+    assert not cloud.server(server)["locked"]

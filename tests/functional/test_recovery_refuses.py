@@ -1,9 +1,11 @@
 """What must not be done is refused before anything is written, on real services."""
 
 import json
+from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from mistral_lib.actions import context as mistral_context
 
 from mistral_actions.hosts import PlanHostRecovery
@@ -148,3 +150,17 @@ def test_evacuate_host_recovers_with_nothing_but_the_name_of_the_host(cloud: Clo
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert cloud.where(server)[0] == "ACTIVE"
+
+
+def test_no_password_and_no_token_is_in_a_log_or_an_answer(cloud: Cloud) -> None:
+    clouds = yaml.safe_load(Path(cloud.lab.env["OS_CLIENT_CONFIG_FILE"]).read_text())["clouds"]
+    secrets = {entry["auth"]["password"] for entry in clouds.values() if "auth" in entry}
+    secrets.add(cloud.lab.connection().session.get_token())
+
+    failed = cloud.recover("compute99")
+    dry = cloud.recover("compute3", dry_run=True)
+
+    told = (cloud.lab.state / "mistral.log").read_text()
+    told += json.dumps([failed.output, failed.state_info, dry.output])
+    assert "UNKNOWN_HOST" in told
+    assert not [secret for secret in secrets if secret in told]

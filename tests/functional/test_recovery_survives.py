@@ -40,8 +40,10 @@ def test_a_recovery_cancelled_in_the_middle_is_finished_by_the_next_one(cloud: C
     ended = cloud.recover("compute2")
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
-    assert cloud.evacuations("compute2") == {server["id"]: ["done"] for server in servers}
-    assert set(ended.servers) == {server["name"] for server in servers}
+    records = cloud.evacuations("compute2")  # of servers of earlier tests, too
+    assert {server["id"] for server in servers} <= records.keys()
+    assert all(states == ["done"] for states in records.values())
+    assert {server["name"] for server in servers} <= ended.servers.keys()
     assert not any(cloud.server(server)["locked"] for server in servers)
 
 

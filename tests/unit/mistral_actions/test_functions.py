@@ -33,8 +33,17 @@ NOT_ENDED = report("FAILED", "NOT_ENDED", "not yet", {"host": "c1", "servers": [
         (0, False),
     ],
 )
-def test_what_is_tried_again(result, again):
-    assert functions.try_again(None, result) is again
+def test_what_is_tried_again(monkeypatch, result, again):
+    database = types.SimpleNamespace(get_workflow_execution=lambda _: execution(1, "c1"))
+    monkeypatch.setattr(functions, "_db", lambda: database)
+    assert functions.try_again({"__execution": {"id": "e1"}}, result) is again
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "ERROR", "SUCCESS"])
+def test_nothing_is_tried_again_once_the_execution_has_ended(monkeypatch, state):
+    database = types.SimpleNamespace(get_workflow_execution=lambda _: execution(1, "c1", state))
+    monkeypatch.setattr(functions, "_db", lambda: database)
+    assert functions.try_again({"__execution": {"id": "e1"}}, {"finished": False}) is False
 
 
 def task(result, name="some_task", state_info=None):
@@ -147,13 +156,11 @@ class Database:
         return [one for one in self.executions if one.state == state]
 
     def get_task_executions(self, **query):
+        if query["name"] != "plan_recovery":
+            return [step for step in self.steps if step.name == query["name"]]
         assert query["workflow_name"] == "recovery.host.recover"
         assert query["sort_dirs"] == ["desc"]
         return [types.SimpleNamespace(published=plan) for plan in self.plans]
-
-    def get_action_executions(self, name, state):
-        assert (name, state) == ("recovery.evacuate_servers", "RUNNING")
-        return [types.SimpleNamespace(input=given) for given in self.steps]
 
     def load_environment(self, name):
         assert name == "recovery"
@@ -174,13 +181,27 @@ def test_no_other_recovery_no_plans(records):
     assert found == {"running": None, "in_flight": False, "plans": []}
 
 
+def step(host, execution_id="e2", name="evacuate_servers", minutes_ago=0):
+    then = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    then -= datetime.timedelta(minutes=minutes_ago)
+    return types.SimpleNamespace(
+        name=name,
+        workflow_execution_id=execution_id,
+        in_context={"plan": {"host": host}},
+        created_at=then,
+        updated_at=None,
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "in_flight"),
     [
         ([], False),
-        ([{"plan": {"host": "c2"}}], False),
-        ([{}, {"plan": None}], False),
-        ([{"plan": {"host": "c2"}}, {"plan": {"host": "c1"}}], True),
+        ([step("c2")], False),
+        ([step("c1", execution_id="e1")], False),
+        ([step("c1", minutes_ago=3)], False),
+        ([step("c2"), step("c1")], True),
+        ([step("c1", name="evacuate_to_reserved_host")], True),
     ],
 )
 def test_a_step_of_this_host_that_still_runs_is_known(records, steps, in_flight):
