@@ -160,10 +160,10 @@ def _workflow(
     yield from _missing(place, node, "description", "tags", at=name)
     yield from _outputs(place, name, node)
     if not child(defaults, "on-error"):
-        for key, task in entries(tasks):
-            if not child(task, "on-error"):
-                text = f"no on-error in task {key.value} or in task-defaults: no report of an error"
-                yield place.problem(name, text)
+        silent = [task.value for task, body in entries(tasks) if not child(body, "on-error")]
+        if silent:
+            text = f"no on-error in task-defaults or in {', '.join(silent)}: no report of an error"
+            yield place.problem(name, text)
     yield from _unknown_keys(place.inside("task-defaults"), defaults, _DEFAULTS_KEYS)
     for key in _ON_KEYS:
         publish = child(child(defaults, key), "publish")
