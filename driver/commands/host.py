@@ -66,7 +66,7 @@ class RecoverHost(base.Starter):
             "--evacuation-timeout",
             type=base.positive(int),
             metavar="<seconds>",
-            help="how long the evacuation of the servers may take",
+            help="how long the evacuation of one server may take",
         )
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:

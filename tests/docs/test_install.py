@@ -1,0 +1,130 @@
+"""What the README says about installing is true of the wheel that is built from this checkout."""
+
+import configparser
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+
+from lab.mistral_server import configuration
+from mistral_actions.evacuation import PASS_SECONDS
+from tests.docs.documents import ROOT, readme_block
+
+LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")
+
+# Runs in the new environment, far from the checkout.
+LOOK = """
+import sys
+from importlib import metadata
+from packaging.requirements import Requirement
+from driver.pack import find_workbooks
+
+pack = metadata.distribution("mistral-recovery")
+for entry_point in pack.entry_points:
+    entry_point.load()
+    print("loaded", entry_point.group, entry_point.name)
+for name in {entry_point.module for entry_point in pack.entry_points}:
+    print("from", sys.modules[name].__file__)
+for text in pack.requires:
+    needed = Requirement(text)
+    if needed.marker is None or needed.marker.evaluate({"extra": "cli"}):
+        print("there" if needed.specifier.contains(metadata.version(needed.name)) else "not", text)
+print("workbooks", find_workbooks())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built without the network and without a trace in the checkout."""
+    directory = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, directory / "checkout", ignore=LEFT_OUT)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "-w", directory, directory / "checkout"], check=True, timeout=300)
+    (built,) = directory.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel, which shares the libraries of this one, as Mistral's does."""
+    home = tmp_path_factory.mktemp("mistral")
+    venv.create(home)
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps"]
+    subprocess.run([*pip, wheel], check=True, timeout=300)
+    (packages,) = home.glob("lib/python*/site-packages")
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return home
+
+
+@pytest.fixture(scope="module")
+def seen(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    done = subprocess.run(
+        [environment / "bin" / "python", "-W", "ignore", "-c", LOOK],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_readme_names_the_wheel_that_is_built(wheel: Path) -> None:
+    assert f"dist/{wheel.name}" in (ROOT / "README.md").read_text()
+
+
+def test_every_entry_point_of_the_wheel_loads_from_it(seen: list[str], environment: Path) -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    groups = setup["options.entry_points"]
+    wanted = {
+        f"loaded {group} {line.partition('=')[0].strip()}"
+        for group, lines in groups.items()
+        for line in lines.strip().splitlines()
+    }
+
+    assert {line for line in seen if line.startswith("loaded")} == wanted
+    modules = [line.removeprefix("from ") for line in seen if line.startswith("from ")]
+    assert modules
+    assert all(Path(module).is_relative_to(environment) for module in modules)
+
+
+def test_the_workbooks_are_found_in_the_wheel(seen: list[str], environment: Path) -> None:
+    (found,) = (line.removeprefix("workbooks ") for line in seen if line[:10] == "workbooks ")
+
+    assert Path(found) == environment / "share/mistral-recovery/workbooks"
+    installed = {path.name: path.read_text() for path in Path(found).glob("*.yaml")}
+    assert installed == {p.name: p.read_text() for p in (ROOT / "workbooks").glob("*.yaml")}
+
+
+def test_the_wheel_needs_no_other_library_than_mistral_has(seen: list[str]) -> None:
+    judged = [line for line in seen if line.split()[0] in ("there", "not")]
+
+    assert judged
+    assert [line for line in judged if line.startswith("not")] == []
+
+
+def test_the_settings_in_the_readme_are_those_of_the_lab(tmp_path: Path) -> None:
+    told = configparser.ConfigParser(default_section="none")
+    told.read_string(readme_block("ini").text)
+    lab = configuration(tmp_path, 1)
+
+    assert set(told.sections()) == {"DEFAULT", "scheduler", "action_heartbeat"}
+    for section in told.sections():
+        for name, value in told[section].items():
+            assert str(lab[section][name]) == value, f"[{section}] {name}"
+
+
+def test_a_step_stops_writing_long_before_mistral_takes_its_executor_for_dead() -> None:
+    told = configparser.ConfigParser(default_section="none")
+    told.read_string(readme_block("ini").text)
+    heartbeat = {name: int(value) for name, value in told["action_heartbeat"].items()}
+
+    assert heartbeat["first_heartbeat_timeout"] >= 1.5 * PASS_SECONDS
+    lost = heartbeat["check_interval"] * heartbeat["max_missed_heartbeats"]
+    assert lost >= 1.5 * PASS_SECONDS

@@ -1,0 +1,83 @@
+"""Tables of the documents: complete, and nothing in them that the code does not have."""
+
+import ast
+import re
+
+import pytest
+import yaml
+
+from driver.recovery import STATES
+from mistral_actions import inputs
+from mistral_actions.hosts import METHODS, OPTIONS
+from tests.docs.documents import ROOT
+
+GUIDE = (ROOT / "docs/host-recovery.md").read_text()
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+ENVIRONMENT = yaml.safe_load((ROOT / "examples/environment.yaml").read_text())
+
+CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")
+# Words in capitals that are no reason codes: states, of whatever, and methods of HTTP.
+OTHER = {*STATES, *STATES.values(), "PENDING", "MOVED", "DELAYED", "GET", "PUT", "POST"}
+OTHER |= {"OS_CLOUD"}  # the name of a variable in the environment
+
+
+def rows(document: str, columns: int) -> list[list[str]]:
+    """Return the cells of all tables with so many columns, without their heads."""
+    found = [line.strip("|").split("|") for line in document.splitlines() if line[:1] == "|"]
+    cells = [[cell.strip() for cell in row] for row in found if len(row) == columns]
+    return [row for row in cells if row[0].startswith("`") or row[0] in OTHER]
+
+
+def codes_in_actions() -> set[str]:
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "mistral_actions").glob("*.py")]
+    texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    codes = {text for text in texts if isinstance(text, str) and CODE.fullmatch(text)}
+    return codes - OTHER
+
+
+def test_every_reason_code_of_the_actions_is_in_the_guide_and_no_other() -> None:
+    told = set(re.findall(r"`([A-Z][A-Z_]+)`", GUIDE))
+
+    assert codes_in_actions() - told == set(), "not in docs/host-recovery.md"
+    assert told - codes_in_actions() == set(), "in docs/host-recovery.md, but nowhere in the code"
+
+
+def test_every_state_of_a_recovery_is_in_the_guide() -> None:
+    assert [state for state in STATES if not re.search(rf"\b{state}\b", GUIDE)] == []
+
+
+def test_every_task_of_the_recovery_is_in_the_guide_in_its_order() -> None:
+    workbook = yaml.safe_load((ROOT / "workbooks/recovery.host.yaml").read_text())
+    tasks = [task for task in workbook["workflows"]["recover"]["tasks"] if task != "report_failure"]
+
+    assert [row[0].strip("`") for row in rows(GUIDE.partition("## States")[0], 3)] == tasks
+
+
+def told_options() -> dict[str, str]:
+    return {row[0].strip("`"): row[1].strip("`") for row in rows(CONFIGURATION, 3)}
+
+
+def test_every_option_is_documented_in_its_order() -> None:
+    assert list(told_options()) == list(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_documented_default_is_the_default(name: str) -> None:
+    default = OPTIONS[name].default
+
+    told = told_options()[name]
+
+    assert (OPTIONS[name].parse(told) if told else []) == default
+
+
+def test_every_method_is_explained() -> None:
+    assert [method for method in METHODS if f"`{method}`: " not in CONFIGURATION] == []
+
+
+def test_the_example_of_an_environment_has_only_options_with_values_that_are_accepted() -> None:
+    variables = ENVIRONMENT["variables"]
+
+    assert ENVIRONMENT["name"] == "recovery"
+    assert set(variables) <= set(OPTIONS)
+    merged = inputs.merge(OPTIONS, {}, variables)
+    assert merged["reserved_hosts"] == ["compute7", "compute8"]
