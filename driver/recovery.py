@@ -29,7 +29,8 @@ _GOOD = ("SUCCEEDED", "SKIPPED")
 class Recovery:
     """A recovery with what is known about it so far.
 
-    :param host: what it recovers, empty if its workflow has no such input.
+    :param host: the host that it is about, empty if that is not known.
+    :param server: the one server that it recovers, as it was given; empty if it recovers more.
     :param state: one of :data:`STATES`.
     :param reason: a code, empty while it runs.
     :param message: a sentence for people, empty while it runs.
@@ -41,6 +42,7 @@ class Recovery:
     id: str
     workflow: str
     host: str
+    server: str
     state: str
     reason: str = ""
     message: str = ""
@@ -51,13 +53,15 @@ class Recovery:
     @classmethod
     def from_execution(cls, execution: Execution) -> "Recovery":
         """Read what the pack's workflows leave in their output."""
+        given = execution.input
         output = execution.output if execution.ended else {}
         details = output.get("details")
         details = details if isinstance(details, dict) else {}
         return cls(
             id=execution.id,
             workflow=execution.workflow,
-            host=str(execution.input.get("host") or execution.input.get("host_name") or ""),
+            host=str(given.get("host") or given.get("host_name") or details.get("host") or ""),
+            server=str(given.get("server") or ""),
             state=_state(execution),
             reason=str(output.get("reason") or ""),
             message=mask_secrets(str(output.get("message") or execution.state_info)),

@@ -40,12 +40,8 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     """
     db, host = _db(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
-    running = None
-    for state in ("RUNNING", "PAUSED"):
-        for other in db.get_workflow_executions(workflow_name=RECOVER, state=state):
-            older = (other.created_at, other.id) < (own.created_at, own.id)
-            if older and _asks_for(other, host):
-                running = other.id
+    older = older_recoveries(context, RECOVER, "host")
+    running = [other["id"] for other in older if other["of"] == host]
     tasks = db.get_task_executions(
         workflow_name=RECOVER,
         name="plan_recovery",
@@ -56,19 +52,36 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     )
     plans = [task.published.get("plan") or {} for task in tasks]
     return {
-        "running": running,
+        "running": running[-1] if running else None,
         "in_flight": any(_in_flight(db, own, host)),
         "plans": [plan for plan in plans if plan.get("host") == host],
     }
 
 
-def _asks_for(execution: Any, host: Any) -> bool:
-    given = execution.input
+def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str, Any]]:
+    """Return the older executions of a workflow that have not ended, without dry runs.
+
+    The older one wins, so that of two that start together exactly one goes on.
+
+    :param workflow: its full name.
+    :param subject: the input that says what is recovered.
+    :returns: for each its `id`, and what it is the recovery `of`.
+    """
+    db = _db()
+    own = db.get_workflow_execution(context["__execution"]["id"])
+    return [
+        {"id": other.id, "of": inputs.bare(other.input.get(subject))}
+        for state in ("RUNNING", "PAUSED")
+        for other in db.get_workflow_executions(workflow_name=workflow, state=state)
+        if (other.created_at, other.id) < (own.created_at, own.id) and not _looks_only(other)
+    ]
+
+
+def _looks_only(execution: Any) -> bool:
     try:
-        looks_only = inputs.boolean(inputs.bare(given.get("dry_run")) or False)
+        return inputs.boolean(inputs.bare(execution.input.get("dry_run")) or False)
     except ValueError:  # it will refuse its own input
-        looks_only = True
-    return inputs.bare(given.get("host")) == host and not looks_only
+        return True
 
 
 def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
@@ -113,7 +126,8 @@ def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> d
     if own["details"].get("servers") or not before:
         return own
     message = own["message"]
-    if before["reason"] != "NOT_ENDED":
+    # the last try of a poll may have published its report already
+    if before["reason"] != "NOT_ENDED" and before["message"] != message:
         message = f"{before['message']} Then: {message}"
     return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
 

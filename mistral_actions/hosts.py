@@ -4,7 +4,15 @@ from typing import Any
 
 from mistral_actions import inputs, selection
 from mistral_actions.base import RecoveryAction
-from mistral_actions.errors import BadInput, Failed, NotFound, Refused, StillRunning, report
+from mistral_actions.errors import (
+    BadInput,
+    Failed,
+    NotFound,
+    Refused,
+    StillRunning,
+    Unavailable,
+    report,
+)
 from mistral_actions.inputs import Option
 from mistral_actions.nova import Nova
 
@@ -28,8 +36,6 @@ OPTIONS = {
     "add_reserved_host_to_aggregates": Option(inputs.boolean, False),
     "disable_reason": Option(inputs.text, "Recovery: the host failed."),
 }
-
-DRY_RUN = {"dry_run": Option(inputs.boolean, False)}  # said each time, never a setting
 
 
 class PlanHostRecovery(RecoveryAction):
@@ -62,10 +68,10 @@ class PlanHostRecovery(RecoveryAction):
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return the plan."""
         host = inputs.required(self.host, "host", inputs.host_name)
-        dry_run = inputs.merge(DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
+        dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
         options = inputs.merge(OPTIONS, self.options, self.settings)
         _check_reserved_hosts(host, options)
-        service = _known_hosts(nova, host, options["reserved_hosts"])[host]
+        service = known_hosts(nova, host, *options["reserved_hosts"])[host]
         if self.records["running"] and not dry_run:
             raise Refused(
                 f"{host} is being recovered already, by execution {self.records['running']}."
@@ -101,9 +107,13 @@ def _check_reserved_hosts(host: str, options: dict[str, Any]) -> None:
         )
 
 
-def _known_hosts(nova: Nova, host: str, reserved: list[str]) -> dict[str, dict[str, Any]]:
+def known_hosts(nova: Nova, *names: str) -> dict[str, dict[str, Any]]:
+    """Return the compute services by the names of their hosts.
+
+    :raises BadInput: there is none on one of these hosts.
+    """
     known = {service["host"]: service for service in nova.compute_services()}
-    for name in (host, *reserved):
+    for name in names:
         if name not in known:
             raise BadInput(
                 f"Nova has no compute service on a host {name!r}{inputs.nearest(name, known)}."
@@ -228,9 +238,11 @@ class DisableHost(RecoveryAction):
     def act(self, nova: Nova) -> dict[str, Any]:
         """Disable it; doing so twice is harmless."""
         host, reason = self.plan["host"], self.plan["options"]["disable_reason"]
-        nova.update_service(
-            self.plan["service"], f"disabling {host}", status="disabled", disabled_reason=reason
-        )
+        try:
+            nova.disable_service(self.plan["service"], f"disabling {host}", reason)
+        except Unavailable:  # Nova writes it down, then waits for the answer of a dead service
+            if nova.compute_service(host)["status"] != "disabled":
+                raise
         return {"host": host, "status": "disabled"}
 
 

@@ -101,6 +101,9 @@ class Option:
     default: Any
 
 
+DRY_RUN = {"dry_run": Option(boolean, False)}  # said each time, never a setting
+
+
 def required(given: Any, name: str, parse: Parse) -> Any:
     """Return an input that has no default.
 

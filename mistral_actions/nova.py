@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import email.utils
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,6 +17,7 @@ from mistral_actions import errors
 # ends SHUTOFF whatever it was before.
 MICROVERSION = "2.79"
 TIMEOUT = 60  # seconds for one call
+_ONCE = {"evacuate", "os-stop"}  # sent again, they would undo what happened in between
 
 
 @contextlib.contextmanager
@@ -106,6 +108,17 @@ class Nova:
         """Change `status`, `disabled_reason` or `forced_down`. `PUT /os-services/{id}`."""
         self._call(doing, "PUT", f"/os-services/{service_id}", json=change)
 
+    def disable_service(self, service_id: str, doing: str, reason: str) -> None:
+        """Disable a compute service. `PUT /os-services/{id}`.
+
+        Nova writes it down first and then, if it takes the service for up, waits for an answer
+        of it, minutes if it is dead. So this gives up early.
+
+        :raises Unavailable: no answer within 10 s; it may be disabled all the same.
+        """
+        change = {"status": "disabled", "disabled_reason": reason}
+        self._call(doing, "PUT", f"/os-services/{service_id}", tries=0, timeout=10, json=change)
+
     def servers_on(self, host: str) -> list[dict[str, Any]]:
         """Return all servers on a host. `GET /servers/detail?all_tenants=1&host=`."""
         query = {"all_tenants": 1, "host": host}
@@ -126,6 +139,25 @@ class Nova:
         found = self._call(f"looking up server {server_id}", "GET", f"/servers/{server_id}")
         return dict(found["server"])
 
+    def servers_named(self, name: str) -> list[dict[str, Any]]:
+        """Return the servers of this name, of all projects. `GET /servers/detail?name=`."""
+        query = {"all_tenants": 1, "name": f"^{re.escape(name)}$"}  # Nova takes an expression
+        found = self._all(f"looking for server {name!r}", "/servers/detail", "servers", query)
+        return [server for server in found if server["name"] == name]
+
+    def server_actions(self, server_id: str) -> list[dict[str, Any]]:
+        """Return what was last done with a server (`stop`, `start`, ...), newest first.
+
+        `GET /servers/{id}/os-instance-actions?limit=50`.
+        """
+        found = self._call(
+            f"looking up what was done with server {server_id}",
+            "GET",
+            f"/servers/{server_id}/os-instance-actions",
+            params={"limit": 50},
+        )
+        return list(found["instanceActions"])
+
     def evacuations(self, host: str) -> list[dict[str, Any]]:
         """Return the migration records of evacuations from a host, oldest first.
 
@@ -142,11 +174,12 @@ class Nova:
         """Ask a server to do something. `POST /servers/{id}/action`.
 
         :param action: the body: `evacuate`, `os-stop`, `os-start`, `lock`, `unlock`,
-            `os-resetState`, ... All are idempotent but `evacuate`: Nova 34 accepts a second one
-            while the first is under way, and both fail. So that one is never repeated here; the
-            next pass sees in the records whether it arrived.
+            `os-resetState`, ... Two are not idempotent and never repeated here. A second
+            `evacuate` is accepted while the first is under way, and both fail; an `os-stop`
+            that comes late stops what was started since. What runs next sees in Nova's records
+            whether it arrived.
         """
-        tries = 0 if "evacuate" in action else 3
+        tries = 0 if _ONCE & action.keys() else 3
         self._call(doing, "POST", f"/servers/{server_id}/action", tries=tries, json=action)
 
     def aggregates(self) -> list[dict[str, Any]]:
@@ -175,13 +208,21 @@ class Nova:
                 return found
             query = dict(parse_qsl(urlsplit(links[0]).query))
 
-    def _call(self, doing: str, method: str, path: str, tries: int = 3, **more: Any) -> Any:
+    def _call(
+        self,
+        doing: str,
+        method: str,
+        path: str,
+        tries: int = 3,
+        timeout: int = TIMEOUT,
+        **more: Any,
+    ) -> Any:
         with translated(doing):
             answer = self._adapter.request(
                 path,
                 method,
                 microversion=MICROVERSION,
-                timeout=TIMEOUT,
+                timeout=timeout,
                 connect_retries=tries,
                 status_code_retries=tries,
                 retriable_status_codes=[429, 502, 503, 504],

@@ -89,17 +89,21 @@ def _describe(
     plans: list[dict[str, Any]],
 ) -> dict[str, Any]:
     state = server["OS-EXT-STS:vm_state"]
-    ha = inputs.bare(server["metadata"].get(options["ha_metadata_key"]))
     mine = [record for record in records if record["instance_uuid"] == server["id"]]
     return {
         "id": server["id"],
         "name": server["name"],
         "was": _former_state(server, mine, plans),
-        "ha": str(ha).lower() in ("true", "yes", "1"),
+        "ha": has_key(server, options["ha_metadata_key"]),
         "locked": bool(server["locked"]) and not is_our_lock(server),
         # Nova takes it only through ERROR, from where all servers land ACTIVE: to be restored
         "dirty": state not in KEPT or server["OS-EXT-STS:task_state"] is not None,
     }
+
+
+def has_key(server: dict[str, Any], key: str) -> bool:
+    """Say whether the server's metadata has the HA key, set to true."""
+    return str(inputs.bare(server["metadata"].get(key))).lower() in ("true", "yes", "1")
 
 
 def _former_state(

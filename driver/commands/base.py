@@ -15,7 +15,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 _INTERRUPTED = 130
 
-STARTED_COLUMNS = ("ID", "Workflow", "Host", "State", "Created At")
+STARTED_COLUMNS = ("ID", "Workflow", "Host", "Server", "State", "Created At")
 SERVER_COLUMNS = ("Name", "ID", "From", "To", "State", "Reason")
 
 
@@ -83,10 +83,21 @@ class Starter(Lister):
     def start(self, workflow: str, inputs: dict[str, Any], args: argparse.Namespace) -> Table:
         """Start the workflow with these inputs; return the execution or, after waiting, servers."""
         execution = self.mistral.start(workflow, inputs)
-        if not args.wait:
+        # A dry run is over in seconds, and its result is all that it is for.
+        if not (args.wait or inputs.get("dry_run")):
             return started_table(execution)
         self.say(f"{workflow} started, execution {execution.id}")
         return server_table(self.follow(execution.id, args.timeout))
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        default=None,
+        help="only report what would happen, nothing is written to Nova (implies --wait)",
+    )
 
 
 def add_wait_options(parser: argparse.ArgumentParser, result: str) -> None:
@@ -133,7 +144,8 @@ def given(**inputs: Any) -> dict[str, Any]:
 def started_table(execution: Execution) -> Table:
     """Return an execution that has just been started as a list with one row."""
     new = Recovery.from_execution(execution)
-    return STARTED_COLUMNS, [(new.id, new.workflow, new.host, new.state, new.created_at)]
+    row = (new.id, new.workflow, new.host, new.server, new.state, new.created_at)
+    return STARTED_COLUMNS, [row]
 
 
 def server_table(recovery: Recovery) -> Table:

@@ -12,8 +12,9 @@ from driver.commands import base
 from driver.progress import Progress, Watch
 from driver.recovery import PREFIX, STATES, Recovery, tasks_of
 
-_LIST_COLUMNS = ("ID", "Workflow", "Host", "State", "Reason", "Created At")
-_SHOWN = ("id", "workflow", "host", "state", "reason", "message", "created_at", "updated_at")
+_LIST_COLUMNS = ("ID", "Workflow", "Host", "Server", "State", "Reason", "Created At")
+_SHOWN = ("id", "workflow", "host", "server", "state", "reason", "message")
+_SHOWN += ("created_at", "updated_at")
 _SERVER_COLUMNS = ("name", "id", "from", "to", "state", "reason")
 _TASK_COLUMNS = ("name", "state", "seconds")
 _LIMIT = 20
@@ -46,7 +47,7 @@ class ListRecoveries(base.Lister):
             if parsed_args.host in (None, recovery.host)
         )
         rows = [
-            (item.id, item.workflow, item.host, item.state, item.reason, item.created_at)
+            tuple(getattr(item, column.lower().replace(" ", "_")) for column in _LIST_COLUMNS)
             for item in islice(found, parsed_args.limit)
         ]
         return _LIST_COLUMNS, rows

@@ -33,12 +33,7 @@ class RecoverHost(base.Starter):
             dest="reserved_hosts",
             help="spare host to evacuate to (repeat for more, tried in this order)",
         )
-        parser.add_argument(
-            "--dry-run",
-            action="store_true",
-            default=None,
-            help="only report what would happen, nothing is written to Nova (implies --wait)",
-        )
+        base.add_dry_run(parser)
         self._add_selection(parser)
         return parser
 
@@ -82,6 +77,4 @@ class RecoverHost(base.Starter):
             concurrency=parsed_args.concurrency,
             evacuation_timeout=parsed_args.evacuation_timeout,
         )
-        # A dry run is over in seconds, and its result is all that it is for.
-        parsed_args.wait = bool(parsed_args.wait or parsed_args.dry_run)
         return self.start(WORKFLOW, inputs, parsed_args)

@@ -11,6 +11,8 @@ from keystoneauth1 import session
 from driver import osc_plugin, progress
 from driver.commands.executions import ListRecoveries, ShowRecovery
 from driver.commands.host import RecoverHost
+from driver.commands.instance import RecoverInstance
+from driver.commands.process import RecoverProcess
 from driver.commands.sync import Sync
 from driver.errors import DriverError, InvalidWorkbooksError, WorkflowMissingError
 from tests.unit.driver.fake_mistral import Clock, FakeApi, fake_mistral
@@ -32,7 +34,9 @@ FAILED = {"state": "FAILED", "reason": "HOST_UP", "message": "host compute1 is u
 @pytest.fixture
 def api():
     api = FakeApi()
-    api.data["workflows"].append({"id": "1", "name": "recovery.host.recover", "input": "host"})
+    for number, subject in enumerate(("host", "instance", "process")):
+        workflow = {"id": str(number), "name": f"recovery.{subject}.recover", "input": ""}
+        api.data["workflows"].append(workflow)
     return api
 
 
@@ -79,9 +83,10 @@ def newest(api):
 
 def test_every_command_of_the_metadata_can_be_loaded():
     found = CommandManager(f"openstack.{osc_plugin.API_NAME}.v{osc_plugin.DEFAULT_API_VERSION}")
-    names = ("sync", "host", "list", "show")
+    names = ("sync", "host", "instance", "process", "list", "show")
     kinds = [found.find_command(["recovery", name])[0] for name in names]
-    assert kinds == [Sync, RecoverHost, ListRecoveries, ShowRecovery]
+    starters = [RecoverHost, RecoverInstance, RecoverProcess]
+    assert kinds == [Sync, *starters, ListRecoveries, ShowRecovery]
 
 
 def test_only_what_the_person_gave_is_sent(api, console):
@@ -107,6 +112,55 @@ def test_every_option_becomes_an_input_of_the_workflow(api, console):
     }
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments", "inputs"),
+    [
+        (RecoverInstance, ["web"], {"server": "web"}),
+        (
+            RecoverInstance,
+            ["web", "--all", "--stop-timeout", "9", "--start-timeout", "8"],
+            {
+                "server": "web",
+                "process_all_instances": True,
+                "stop_timeout": 9,
+                "start_timeout": 8,
+            },
+        ),
+        (RecoverProcess, ["c1", "nova-compute"], {"host": "c1", "process": "nova-compute"}),
+        (
+            RecoverProcess,
+            ["c1", "libvirtd", "--disable-reason", "it leaks"],
+            {"host": "c1", "process": "libvirtd", "disable_reason": "it leaks"},
+        ),
+    ],
+)
+def test_a_server_and_a_process_are_recovered_with_what_the_person_gave(
+    api, console, command, arguments, inputs
+):
+    assert console.run(command, *arguments) == 0
+    assert json.loads(api.data["executions"][0]["input"]) == inputs
+
+
+@pytest.mark.parametrize("command", [RecoverInstance, RecoverProcess])
+def test_a_dry_run_is_waited_for(api, console, clock, command):
+    arguments = ["web"] if command is RecoverInstance else ["compute1", "nova-compute"]
+    clock.plan = [lambda: api.end(newest(api), state="SUCCEEDED", reason="DRY_RUN", message="no")]
+    assert console.run(command, *arguments, "--dry-run", "-f", "json") == 0
+    assert json.loads(api.data["executions"][0]["input"])["dry_run"] is True
+    assert "SUCCEEDED (DRY_RUN): no\n" in console.stderr.getvalue()
+
+
+def test_the_recovery_of_a_server_is_listed_with_the_server_and_when_known_its_host(api, console):
+    api.execution("e1", "recovery.instance.recover", server="web")
+    api.execution("e2", "recovery.instance.recover", server="db")
+    api.end("e1", **DONE, details={"host": "compute1", "servers": []})
+    console.run(ListRecoveries, "-f", "json")
+    assert [(row["Host"], row["Server"]) for row in console.json] == [
+        ("", "db"),
+        ("compute1", "web"),
+    ]
+
+
 def test_without_wait_the_execution_is_printed(api, console):
     assert console.run(RecoverHost, "compute1", "-f", "json") == 0
     assert console.json == [
@@ -114,6 +168,7 @@ def test_without_wait_the_execution_is_printed(api, console):
             "ID": newest(api),
             "Workflow": "recovery.host.recover",
             "Host": "compute1",
+            "Server": "",
             "State": "RUNNING",
             "Created At": "2026-01-31 12:00:00",
         }
@@ -249,6 +304,7 @@ def test_the_list_tells_state_and_reason(api, console):
             "ID": "e1",
             "Workflow": "recovery.host.recover",
             "Host": "compute2",
+            "Server": "",
             "State": "FAILED",
             "Reason": "HOST_UP",
             "Created At": "2026-01-31 12:00:01",
@@ -273,6 +329,7 @@ def test_show_of_an_ended_recovery_has_servers_and_tasks(api, console):
         "id": "e1",
         "workflow": "recovery.host.recover",
         "host": "compute1",
+        "server": "",
         "state": "SUCCEEDED",
         "reason": "RECOVERED",
         "message": "1 server was moved",

@@ -9,6 +9,7 @@ It has the methods of `mistral_actions.nova.Nova` and the manners that were meas
 - No valid host: the record ends `error`. The spawn fails: `failed`, the server in error. The
   claim fails: `failed`, the server as it was.
 - Whatever is evacuated out of error lands active; stopped servers stay stopped.
+- What is done with a server is recorded, with the task_state, before the answer is given.
 """
 
 import datetime
@@ -39,6 +40,8 @@ class FakeNova:
         self.all = {}
         self.records = []
         self.outcomes = {}
+        self.power_fails = set()  # `stopped`, `active`: servers do not get there
+        self.done = []  # instance actions: (server id, action), oldest first
         self.hook = self.afterwards = lambda name, arguments: None
         self.calls = []
         self.beside_running = []  # servers whose evacuation began while another one ran
@@ -104,7 +107,9 @@ class FakeNova:
                 self._go_on(record)
             for server in self.all.values():
                 if (due := server.get("powered")) and due[0] <= self.now:
-                    self._change(server, vm_state=due[1], task_state=None)
+                    self._change(server, task_state=None)
+                    if due[1] not in self.power_fails:
+                        self._change(server, vm_state=due[1])
                     del server["powered"]
 
     def counted(self, action):
@@ -139,6 +144,23 @@ class FakeNova:
                 service["state"] = "down"
 
         self._call("update_service", update, service_id, doing, change)
+
+    def disable_service(self, service_id, doing, reason):
+        self.update_service(service_id, doing, status="disabled", disabled_reason=reason)
+
+    def servers_named(self, name):
+        return self._call("servers_named", lambda: self._where("name", name), name)
+
+    def server_actions(self, server_id):
+        def look():
+            numbered = list(enumerate(self.done))
+            return [
+                {"request_id": f"req-{number}", "action": action}
+                for number, (server, action) in reversed(numbered)
+                if server == server_id
+            ]
+
+        return self._call("server_actions", look, server_id)
 
     def servers_on(self, host):
         return self._call("servers_on", lambda: self._where("OS-EXT-SRV-ATTR:host", host), host)
@@ -195,6 +217,7 @@ class FakeNova:
         if server["OS-EXT-STS:vm_state"] not in allowed or server["OS-EXT-STS:task_state"]:
             raise Conflict(f"Cannot do this while {server['name']} is as it is (HTTP 409)")
         self._change(server, task_state=task)
+        self.done.append((server["id"], "stop" if ends == "stopped" else "start"))
         server["powered"] = (self.now + datetime.timedelta(seconds=self.power), ends)
 
     def _evacuate(self, server, body):

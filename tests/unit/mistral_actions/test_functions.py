@@ -116,6 +116,12 @@ def test_servers_come_from_the_attempt_before_if_the_task_knows_none():
     assert got["details"] == {"servers": LINES, "newest": 7}
 
 
+def test_a_poll_whose_last_try_was_published_is_not_told_twice():
+    late = report("FAILED", "TIMED_OUT", "not in time", {"host": "c1", "servers": []})
+    got = failed(task({"finished": False, "report": late}), before=late)
+    assert (got["reason"], got["message"]) == ("TIMED_OUT", "not in time")
+
+
 def test_servers_come_from_the_plan_if_nothing_was_tried_before():
     got = failed(task(Failed("no right", "FORBIDDEN").as_dict()), before=NOT_ENDED)
     assert (got["reason"], got["message"]) == ("FORBIDDEN", "no right")
@@ -152,7 +158,7 @@ class Database:
         return next(one for one in self.executions if one.id == execution_id)
 
     def get_workflow_executions(self, workflow_name, state):
-        assert workflow_name == "recovery.host.recover"
+        assert workflow_name in ("recovery.host.recover", "recovery.instance.recover")
         return [one for one in self.executions if one.state == state]
 
     def get_task_executions(self, **query):
@@ -238,6 +244,23 @@ def test_an_older_dry_run_is_in_nobodys_way(records, said):
 def test_an_older_one_that_is_no_dry_run_is(records, said):
     own, older = execution(1, "c1", minute=5), execution(2, "c1", dry_run=said)
     assert records("c1", own, older)["running"] == "e2"
+
+
+def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypatch):
+    own = execution(1, None, minute=5)
+    others = [
+        execution(2, None, minute=4, server='"web"'),
+        execution(3, None, minute=6, server="younger"),
+        execution(4, None, minute=4, server="dry", dry_run=True),
+        execution(5, None, "PAUSED", minute=4, server="db"),
+        execution(6, None, "ERROR", minute=4, server="ended"),
+    ]
+    monkeypatch.setattr(functions, "_db", lambda: Database([own, *others]))
+    context = {"__execution": {"id": "e1"}}
+    assert functions.older_recoveries(context, "recovery.instance.recover", "server") == [
+        {"id": "e2", "of": "web"},
+        {"id": "e5", "of": "db"},
+    ]
 
 
 def test_recoveries_of_other_hosts_do_not_matter(records):

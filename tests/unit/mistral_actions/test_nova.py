@@ -91,6 +91,44 @@ def test_an_evacuation_is_never_sent_twice(openstack, nova, status):
     assert len(openstack.asked(*ACTION)) == 1
 
 
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_stop_is_never_sent_twice(openstack, nova, status):
+    """One that comes late would stop what was started since."""
+    openstack.answers[ACTION] = [fault(status, "busy"), (202, "")]
+    with pytest.raises(errors.Unavailable):
+        nova.act("s1", "stopping s1", {"os-stop": None})
+    assert len(openstack.asked(*ACTION)) == 1
+
+
+def test_a_service_is_disabled_with_one_request(openstack, nova):
+    """Nova waits for an answer of a dead one: asking again does not help."""
+    path = "/compute/v2.1/os-services/7"
+    openstack.answers["PUT", path] = [fault(504, "no answer"), (200, {})]
+    with pytest.raises(errors.Unavailable):
+        nova.disable_service("7", "disabling c1", "burnt")
+    (asked,) = openstack.asked("PUT", path)
+    assert asked.body == {"status": "disabled", "disabled_reason": "burnt"}
+
+
+def test_a_name_is_no_pattern(openstack, nova):
+    path = "/compute/v2.1/servers/detail"
+    found = [{"name": "web (a+b)"}, {"name": "web (a+b) 2"}]
+    openstack.answers["GET", path] = [(200, {"servers": found})]
+    assert nova.servers_named("web (a+b)") == [{"name": "web (a+b)"}]
+    (asked,) = openstack.asked("GET", path)
+    assert asked.query["name"] == r"^web\ \(a\+b\)$"
+    assert asked.query["all_tenants"] == "1"
+
+
+def test_what_was_done_with_a_server_is_read_newest_first(openstack, nova):
+    path = "/compute/v2.1/servers/s1/os-instance-actions"
+    actions = [{"action": "stop"}, {"action": "create"}]
+    openstack.answers["GET", path] = [(200, {"instanceActions": actions})]
+    assert nova.server_actions("s1") == actions
+    (asked,) = openstack.asked("GET", path)
+    assert asked.headers["openstack-api-version"] == "compute 2.79"
+
+
 def test_other_actions_are_sent_again(openstack, nova):
     openstack.answers[ACTION] = [fault(503, "busy"), (202, "")]
     nova.act("s1", "unlocking s1", {"unlock": None})
