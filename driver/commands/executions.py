@@ -13,8 +13,10 @@ from driver.progress import Progress, Watch
 from driver.recovery import PREFIX, STATES, Recovery, tasks_of
 
 _LIST_COLUMNS = ("ID", "Workflow", "Host", "Server", "State", "Reason", "Created At")
-_SHOWN = ("id", "workflow", "host", "server", "state", "reason", "message")
-_SHOWN += ("created_at", "updated_at")
+_SHOWN = (
+    *("id", "workflow", "host", "server", "state", "reason", "message"),
+    *("created_at", "updated_at"),
+)
 _SERVER_COLUMNS = ("name", "id", "from", "to", "state", "reason")
 _TASK_COLUMNS = ("name", "state", "seconds")
 _LIMIT = 20

@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 from driver.recovery import STATES
-from mistral_actions import inputs
+from mistral_actions import inputs, instances, processes
 from mistral_actions.hosts import METHODS, OPTIONS
 from tests.docs.documents import ROOT
 
 GUIDE = (ROOT / "docs/host-recovery.md").read_text()
+SECOND = (ROOT / "docs/instance-and-process.md").read_text()
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
 ENVIRONMENT = yaml.safe_load((ROOT / "examples/environment.yaml").read_text())
 
@@ -19,6 +20,7 @@ CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")
 # Words in capitals that are no reason codes: states, of whatever, and methods of HTTP.
 OTHER = {*STATES, *STATES.values(), "PENDING", "MOVED", "DELAYED", "GET", "PUT", "POST"}
 OTHER |= {"OS_CLOUD"}  # the name of a variable in the environment
+OTHER |= {"DOWN", "UNKNOWN", "MAINTENANCE"}  # host_status of a server
 
 
 def rows(document: str, columns: int) -> list[list[str]]:
@@ -36,10 +38,10 @@ def codes_in_actions() -> set[str]:
 
 
 def test_every_reason_code_of_the_actions_is_in_the_guide_and_no_other() -> None:
-    told = set(re.findall(r"`([A-Z][A-Z_]+)`", GUIDE))
+    told = set(re.findall(r"`([A-Z][A-Z_]+)`", GUIDE + SECOND))
 
-    assert codes_in_actions() - told == set(), "not in docs/host-recovery.md"
-    assert told - codes_in_actions() == set(), "in docs/host-recovery.md, but nowhere in the code"
+    assert codes_in_actions() - told == set(), "in neither of the guides"
+    assert told - codes_in_actions() - OTHER == set(), "in a guide, but nowhere in the code"
 
 
 def test_every_state_of_a_recovery_is_in_the_guide() -> None:
@@ -51,6 +53,29 @@ def test_every_task_of_the_recovery_is_in_the_guide_in_its_order() -> None:
     tasks = [task for task in workbook["workflows"]["recover"]["tasks"] if task != "report_failure"]
 
     assert [row[0].strip("`") for row in rows(GUIDE.partition("## States")[0], 3)] == tasks
+
+
+PARTS = SECOND.partition("## A process")
+
+
+@pytest.mark.parametrize(("subject", "part"), [("instance", PARTS[0]), ("process", PARTS[2])])
+def test_every_task_is_in_the_second_guide_in_its_order(subject: str, part: str) -> None:
+    workbook = yaml.safe_load((ROOT / f"workbooks/recovery.{subject}.yaml").read_text())
+    tasks = [task for task in workbook["workflows"]["recover"]["tasks"] if task != "report_failure"]
+
+    told = [row[0].strip("`") for row in rows(part, 3)]
+    assert [name for name in told if name.islower()] == tasks
+
+
+@pytest.mark.parametrize(
+    ("part", "options"), [(PARTS[0], instances.OPTIONS), (PARTS[2], processes.OPTIONS)]
+)
+def test_every_option_in_the_second_guide_has_its_default(part: str, options: dict) -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(part, 4)}
+
+    assert list(told) == list(options)
+    defaults = {name: option.default for name, option in options.items()}
+    assert {name: options[name].parse(told[name]) for name in told} == defaults
 
 
 def told_options() -> dict[str, str]:
