@@ -126,8 +126,9 @@ def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> d
     if own["details"].get("servers") or not before:
         return own
     message = own["message"]
-    # the last try of a poll may have published its report already
-    if before["reason"] != "NOT_ENDED" and before["message"] != message:
+    # the last try of a poll has published its report already
+    published = own["reason"] == "TIMED_OUT" and before["message"] == message
+    if before["reason"] != "NOT_ENDED" and not published:
         message = f"{before['message']} Then: {message}"
     return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
 
