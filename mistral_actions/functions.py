@@ -13,6 +13,7 @@ from mistral_actions.errors import RecoveryError, report
 
 ENVIRONMENT = "recovery"
 RECOVER = "recovery.host.recover"
+GATE = "confirm_host_failed"
 EVACUATING = ("evacuate_servers", "evacuate_to_reserved_host")  # tasks
 _ENDED = ("CANCELLED", "ERROR", "SUCCESS")
 _LEFTOVER = datetime.timedelta(minutes=2)
@@ -40,7 +41,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     """
     db, host = _db(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
-    older = older_recoveries(context, RECOVER, "host")
+    older = older_recoveries(context, RECOVER, "host", GATE)
     running = [other["id"] for other in older if other["of"] == host]
     tasks = db.get_task_executions(
         workflow_name=RECOVER,
@@ -58,22 +59,32 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     }
 
 
-def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str, Any]]:
-    """Return the older executions of a workflow that have not ended, without dry runs.
+def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> list[dict[str, Any]]:
+    """Return the executions of a workflow that go before this one, without dry runs.
 
-    The older one wins, so that of two that start together exactly one goes on.
+    Those that are older, and those that have passed the gate: Mistral's times have whole
+    seconds, so of two that started in one second the later one may look older.
 
     :param workflow: its full name.
     :param subject: the input that says what is recovered.
+    :param gate: the task behind the check; who has it goes on.
     :returns: for each its `id`, and what it is the recovery `of`.
     """
     db = _db()
     own = db.get_workflow_execution(context["__execution"]["id"])
+
+    def goes_before(other: Any) -> bool:
+        if (other.created_at, other.id) < (own.created_at, own.id):
+            return True
+        return other.id != own.id and bool(
+            db.get_task_executions(workflow_execution_id=other.id, name=gate)
+        )
+
     return [
         {"id": other.id, "of": inputs.bare(other.input.get(subject))}
         for state in ("RUNNING", "PAUSED")
         for other in db.get_workflow_executions(workflow_name=workflow, state=state)
-        if (other.created_at, other.id) < (own.created_at, own.id) and not _looks_only(other)
+        if not _looks_only(other) and goes_before(other)
     ]
 
 

@@ -72,12 +72,8 @@ class PlanHostRecovery(RecoveryAction):
         options = inputs.merge(OPTIONS, self.options, self.settings)
         _check_reserved_hosts(host, options)
         service = known_hosts(nova, host, *options["reserved_hosts"])[host]
-        if self.records["running"] and not dry_run:
-            raise Refused(
-                f"{host} is being recovered already, by execution {self.records['running']}."
-                " Watch that one, or cancel it first.",
-                "RECOVERY_RUNNING",
-            )
+        if not dry_run:
+            refuse_a_second(host, self.records["running"])
         if self.records["in_flight"] and not dry_run:
             raise StillRunning(f"A step of an earlier recovery of {host} is still running.")
         found = selection.select(nova, host, options, self.records["plans"])
@@ -156,6 +152,20 @@ def _plan_report(
     return report("FAILED", "NOT_ENDED", text, details)
 
 
+def refuse_a_second(host: str, running: str | None) -> None:
+    """Refuse the recovery of a host that another one goes before.
+
+    :param running: id of that one's execution, or None.
+    :raises Refused: RECOVERY_RUNNING.
+    """
+    if running:
+        raise Refused(
+            f"{host} is being recovered already, by execution {running}."
+            " Watch that one, or cancel it first.",
+            "RECOVERY_RUNNING",
+        )
+
+
 class CheckHostFailed(RecoveryAction):
     """See whether the host has really stopped answering; polled, writes nothing.
 
@@ -164,14 +174,18 @@ class CheckHostFailed(RecoveryAction):
     plan saw proves that it lives, and the recovery is refused.
 
     :param plan: the plan of the recovery.
-    Errors: HOST_UP. Nova: looks up the service.
+    :param running: id of another recovery of the host. Asked again here, because two that start
+        at the same moment do not see each other when they plan.
+    Errors: HOST_UP, RECOVERY_RUNNING. Nova: looks up the service.
     """
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: dict[str, Any], running: Any = None) -> None:
         self.plan = plan
+        self.running = running
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return `finished`, true when the host can be taken for dead."""
+        refuse_a_second(self.plan["host"], self.running)
         host = self.plan["host"]
         service = nova.compute_service(host)
         if service["state"] == "down" or service["forced_down"]:

@@ -1,6 +1,7 @@
 """What must not be done is refused before anything is written, on real services."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,20 @@ def test_a_second_recovery_of_a_host_is_refused_while_one_runs(cloud: Cloud) -> 
     assert cloud.end_of(first).reason == "RECOVERED"
     cloud.lab.set_faults({})
     assert [len(states) for states in cloud.evacuations("compute5").values()] == [1]
+
+
+def test_of_two_recoveries_that_start_at_the_same_moment_exactly_one_goes_on(
+    cloud: Cloud,
+) -> None:
+    server = cloud.lab.boot("wanted-twice", "compute8")
+    cloud.kill("compute8")
+
+    with ThreadPoolExecutor(2) as pool:
+        started = list(pool.map(lambda _: cloud.start(host="compute8"), range(2)))
+    reasons = sorted(cloud.end_of(one).reason for one in started)
+
+    assert reasons == ["RECOVERED", "RECOVERY_RUNNING"]
+    assert cloud.evacuations("compute8")[server["id"]] == ["done"]
 
 
 def test_evacuate_host_recovers_with_nothing_but_the_name_of_the_host(cloud: Cloud) -> None:

@@ -163,7 +163,13 @@ class Database:
 
     def get_task_executions(self, **query):
         if query["name"] != "plan_recovery":
-            return [step for step in self.steps if step.name == query["name"]]
+            return [
+                step
+                for step in self.steps
+                if step.name == query["name"]
+                and step.workflow_execution_id
+                == query.get("workflow_execution_id", step.workflow_execution_id)
+            ]
         assert query["workflow_name"] == "recovery.host.recover"
         assert query["sort_dirs"] == ["desc"]
         return [types.SimpleNamespace(published=plan) for plan in self.plans]
@@ -203,15 +209,16 @@ def step(host, execution_id="e2", name="evacuate_servers", minutes_ago=0):
     ("steps", "in_flight"),
     [
         ([], False),
-        ([step("c2")], False),
-        ([step("c1", execution_id="e1")], False),
-        ([step("c1", minutes_ago=3)], False),
-        ([step("c2"), step("c1")], True),
-        ([step("c1", name="evacuate_to_reserved_host")], True),
+        ([{"host": "c2"}], False),
+        ([{"host": "c1", "execution_id": "e1"}], False),
+        ([{"host": "c1", "minutes_ago": 3}], False),
+        ([{"host": "c2"}, {"host": "c1"}], True),
+        ([{"host": "c1", "name": "evacuate_to_reserved_host"}], True),
     ],
 )
 def test_a_step_of_this_host_that_still_runs_is_known(records, steps, in_flight):
-    assert records('"c1"', execution(1, "c1"), steps=steps)["in_flight"] is in_flight
+    found = records('"c1"', execution(1, "c1"), steps=[step(**one) for one in steps])
+    assert found["in_flight"] is in_flight
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PAUSED"])
@@ -255,12 +262,17 @@ def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypat
         execution(5, None, "PAUSED", minute=4, server="db"),
         execution(6, None, "ERROR", minute=4, server="ended"),
     ]
-    monkeypatch.setattr(functions, "_db", lambda: Database([own, *others]))
     context = {"__execution": {"id": "e1"}}
-    assert functions.older_recoveries(context, "recovery.instance.recover", "server") == [
+    passed = {"name": "stop_server", "workflow_execution_id": "e3"}
+    database = Database([own, *others])
+    monkeypatch.setattr(functions, "_db", lambda: database)
+    look = ("recovery.instance.recover", "server", "stop_server")
+    assert functions.older_recoveries(context, *look) == [
         {"id": "e2", "of": "web"},
         {"id": "e5", "of": "db"},
     ]
+    database.steps.append(types.SimpleNamespace(**passed))
+    assert {"id": "e3", "of": "younger"} in functions.older_recoveries(context, *look)
 
 
 def test_recoveries_of_other_hosts_do_not_matter(records):
