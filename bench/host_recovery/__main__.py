@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ DESCRIPTION = """\
 Measure what the recovery of a compute host costs: the pack with and without locks, beside a floor
 (list once, evacuate through a window, poll the migration records once a second, one session), on
 one lab cloud with the same concurrency. Mistral is started anew before each row, so that tokens
-and version documents are counted. Takes about 20 minutes with the defaults on two CPUs; other work
+and version documents are counted. Takes about 15 minutes with the defaults on two CPUs; other work
 on the machine spoils the times (see the columns load, others, stolen), not the counts."""
 
 EPILOG = """\
@@ -105,6 +106,7 @@ def tell(args, rows):
 def main(argv=None):
     """Run the benchmark; return the exit status."""
     args = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without stopping the lab
     try:
         with tempfile.TemporaryDirectory() as scratch:
             rows = measure_all(args, args.state or Path(scratch) / "lab")

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from bench.host_recovery.proxy import Proxies
-from lab import Lab
+from lab import Lab, ini
+from lab.process import ROOT
 
 FIRST = "host1"
 
@@ -39,9 +40,11 @@ class Cloud(Lab):
         super().up(fresh=fresh)
         clouds = yaml.safe_load((self.state / "clouds.yaml").read_text())
         clouds["clouds"]["lab"]["auth"]["auth_url"] = self.proxies.url("identity") + "/v3"
-        Path(self.env["OS_CLIENT_CONFIG_FILE"]).write_text(yaml.safe_dump(clouds))
+        ini.write_private(Path(self.env["OS_CLIENT_CONFIG_FILE"]), yaml.safe_dump(clouds))
+        # the pack of this checkout, even if another one is installed
+        environment = self.env | {"PYTHONPATH": str(ROOT)}
         openstack = Path(sys.executable).parent / "openstack"
-        subprocess.run([openstack, "recovery", "sync"], env=self.env, check=True,
+        subprocess.run([openstack, "recovery", "sync"], env=environment, check=True,
                        stdout=subprocess.DEVNULL)
 
     def down(self) -> None:

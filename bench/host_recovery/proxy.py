@@ -54,7 +54,6 @@ class Proxies:
     def _serve(self, name: str, port: int) -> int:
         handler = type("Handler", (_Handler,), {"proxies": self, "service": name, "behind": port})
         server = ThreadingHTTPServer((HOST, 0), handler)
-        server.daemon_threads = True
         threading.Thread(target=server.serve_forever, name=f"proxy-{name}", daemon=True).start()
         self._servers.append(server)
         return server.server_port
