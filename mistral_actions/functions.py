@@ -41,8 +41,8 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     """
     db, host = _db(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
-    older = older_recoveries(context, RECOVER, "host", GATE)
-    running = [other["id"] for other in older if other["of"] == host]
+    before = older_recoveries(context, RECOVER, "host", GATE)
+    running = [other["id"] for other in before if other["of"] == host and other["decided"]]
     tasks = db.get_task_executions(
         workflow_name=RECOVER,
         name="plan_recovery",
@@ -60,32 +60,34 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
 
 
 def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> list[dict[str, Any]]:
-    """Return the executions of a workflow that go before this one, without dry runs.
+    """Return the executions of a workflow that may go before this one, without dry runs.
 
-    Those that are older, and those that have passed the gate: Mistral's times have whole
-    seconds, so of two that started in one second the later one may look older.
+    Mistral's times have whole seconds, so of two that start in one second the later one may look
+    older. Therefore it counts, too, who has passed the gate. Exactly one goes on: who is older
+    and not refused, or who has passed the gate before the older one came.
 
     :param workflow: its full name.
     :param subject: the input that says what is recovered.
-    :param gate: the task behind the check; who has it goes on.
-    :returns: for each its `id`, and what it is the recovery `of`.
+    :param gate: the task that asks this last, before anything is written.
+    :returns: for each its `id`, what it is the recovery `of`, and `decided`: whether it goes
+        before. If not, it is younger and at its gate, where it is refused unless it looked before
+        this one was there: wait for it.
     """
     db = _db()
     own = db.get_workflow_execution(context["__execution"]["id"])
-
-    def goes_before(other: Any) -> bool:
-        if (other.created_at, other.id) < (own.created_at, own.id):
-            return True
-        return other.id != own.id and bool(
-            db.get_task_executions(workflow_execution_id=other.id, name=gate)
-        )
-
-    return [
-        {"id": other.id, "of": inputs.bare(other.input.get(subject))}
-        for state in ("RUNNING", "PAUSED")
-        for other in db.get_workflow_executions(workflow_name=workflow, state=state)
-        if not _looks_only(other) and goes_before(other)
-    ]
+    found = []
+    for state in ("RUNNING", "PAUSED"):
+        for other in db.get_workflow_executions(workflow_name=workflow, state=state):
+            if other.id == own.id or _looks_only(other):
+                continue
+            gates = db.get_task_executions(workflow_execution_id=other.id, name=gate)
+            at_gate = [task.state for task in gates]
+            older = (other.created_at, other.id) < (own.created_at, own.id)
+            if "ERROR" not in at_gate and (older or at_gate):
+                of = inputs.bare(other.input.get(subject))
+                decided = older or "SUCCESS" in at_gate
+                found.append({"id": other.id, "of": of, "decided": decided})
+    return found
 
 
 def _looks_only(execution: Any) -> bool:

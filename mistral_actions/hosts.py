@@ -174,19 +174,23 @@ class CheckHostFailed(RecoveryAction):
     plan saw proves that it lives, and the recovery is refused.
 
     :param plan: the plan of the recovery.
-    :param running: id of another recovery of the host. Asked again here, because two that start
-        at the same moment do not see each other when they plan.
+    :param others: recoveries that may go before this one (`older_recoveries`). Asked again
+        here, because two that start at the same moment do not see each other when they plan.
     Errors: HOST_UP, RECOVERY_RUNNING. Nova: looks up the service.
     """
 
-    def __init__(self, plan: dict[str, Any], running: Any = None) -> None:
+    def __init__(self, plan: dict[str, Any], others: Any = None) -> None:
         self.plan = plan
-        self.running = running
+        self.others = others or []
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return `finished`, true when the host can be taken for dead."""
-        refuse_a_second(self.plan["host"], self.running)
         host = self.plan["host"]
+        for other in self.others:
+            if other["of"] == host and other["decided"]:
+                refuse_a_second(host, other["id"])
+        if any(other["of"] == host for other in self.others):
+            return {"finished": False, "message": f"another recovery of {host} has just begun"}
         service = nova.compute_service(host)
         if service["state"] == "down" or service["forced_down"]:
             return {"finished": True}

@@ -104,7 +104,7 @@ class PlanInstanceRecovery(RecoveryAction):
         if dry_run:
             return
         for other in self.running:
-            if other["of"] in (server["id"], name):
+            if other["decided"] and other["of"] in (server["id"], name):
                 raise Refused(
                     f"{name} is being recovered already, by execution {other['id']}."
                     " Watch that one, or cancel it first.",

@@ -23,6 +23,10 @@ def add(nova, name="web", vm_state="active", **more):
     return nova.add(name, HOST, vm_state, **{"metadata": HA, "host_status": "UP", **more})
 
 
+def other(execution_id, of):
+    return {"id": execution_id, "of": of, "decided": True}
+
+
 def planned(nova, server="web", dry_run=None, running=(), settings=None, **options):
     action = instances.PlanInstanceRecovery(server, dry_run, options, settings, list(running))
     return json.loads(json.dumps(action.act(nova)))
@@ -168,7 +172,7 @@ def test_only_servers_with_the_key_are_recovered_unless_all_are(nova, metadata, 
 )
 def test_a_dry_run_says_what_would_be_done(nova, state, says):
     add(nova, vm_state=state)
-    plan = planned(nova, dry_run='"True"', running=[{"id": "e7", "of": "web"}])
+    plan = planned(nova, dry_run='"True"', running=[other("e7", "web")])
     assert plan["go_on"] is False
     assert plan["report"]["reason"] == "DRY_RUN"
     assert planned(nova, dry_run=True)["report"] == plan["report"]
@@ -201,9 +205,9 @@ def test_its_owner_who_is_not_shown_the_host_can_recover_it(nova):
 def test_a_second_recovery_of_a_server_is_refused_however_it_was_named(nova, by):
     server = add(nova)
     with pytest.raises(Refused, match="by execution e7") as refused:
-        planned(nova, running=[{"id": "e6", "of": "x"}, {"id": "e7", "of": server[by]}])
+        planned(nova, running=[other("e6", "x"), other("e7", server[by])])
     assert refused.value.code == "RECOVERY_RUNNING"
-    assert planned(nova, running=[{"id": "e7", "of": "other"}])["go_on"] is True
+    assert planned(nova, running=[other("e7", "other")])["go_on"] is True
 
 
 def test_a_server_that_a_host_recovery_has_locked_is_refused(nova):
