@@ -34,7 +34,7 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
         """Run the action for Mistral; errors are returned, never raised."""
         name = type(self).__name__
         try:
-            return self.act(nova_of(context))
+            return self.act_for(context)
         except RecoveryError as error:
             LOG.warning("%s: %s: %s", name, error.code, error.message)
             return actions.Result(error=error.as_dict())
@@ -47,3 +47,17 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
                 "INTERNAL_ERROR",
             )
             return actions.Result(error=surprise.as_dict())
+
+    def act_for(self, context: Any) -> Any:
+        """Do the work with the rights of the caller.
+
+        :param context: what Mistral tells an action of who started the workflow.
+        """
+        return self.act(nova_of(context))
+
+
+class PlannedAction(RecoveryAction):
+    """A step of a recovery that has a plan."""
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan

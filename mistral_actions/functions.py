@@ -14,7 +14,8 @@ from mistral_actions.errors import RecoveryError, report
 ENVIRONMENT = "recovery"
 RECOVER = "recovery.host.recover"
 GATE = "confirm_host_failed"
-EVACUATING = ("evacuate_servers", "evacuate_to_reserved_host")  # tasks
+EVACUATE = "recovery.evacuate_servers"  # the action
+EVACUATING = ("recovery.methods.host_auto_failure", "recovery.host.evacuate_to_reserved_hosts")
 _ENDED = ("CANCELLED", "ERROR", "SUCCESS")
 _LEFTOVER = datetime.timedelta(minutes=2)
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
@@ -98,17 +99,19 @@ def _looks_only(execution: Any) -> bool:
 
 
 def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
-    """Yield for each evacuating task of other executions whether it acts on this host.
+    """Yield for each evacuating task of other recoveries whether it acts on this host.
 
     Mistral lets a task that waits for its next try run it once more after a cancel. What has
     not changed for minutes is a leftover.
     """
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    for name, state in itertools.product(EVACUATING, ("RUNNING", "DELAYED")):
-        for task in db.get_task_executions(name=name, state=state):
+    for workflow, state in itertools.product(EVACUATING, ("RUNNING", "DELAYED")):
+        for task in db.get_task_executions(workflow_name=workflow, state=state):
+            execution = task.workflow_execution
             recent = now - (task.updated_at or task.created_at) < _LEFTOVER
-            plan = task.in_context.get("plan") or {}
-            yield recent and task.workflow_execution_id != own.id and plan.get("host") == host
+            of_this_host = execution.input["plan"]["host"] == host
+            other = execution.root_execution_id != own.id
+            yield recent and task.spec.get("action") == EVACUATE and of_this_host and other
 
 
 def try_again(context: Any, result: Any) -> bool:
@@ -144,6 +147,83 @@ def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> d
     if before["reason"] != "NOT_ENDED" and not published:
         message = f"{before['message']} Then: {message}"
     return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
+
+
+def servers_left(context: Any, told: dict[str, Any]) -> bool:
+    """Say whether servers are still to be moved: what another method is tried for.
+
+    A method that moved all of them and failed later, say in its `post`, is not repeated.
+
+    :param told: the report of the method.
+    """
+    lines = told["details"].get("servers") or []
+    return any(line["state"] in ("PENDING", "RUNNING", "FAILED") for line in lines)
+
+
+def method_report(context: Any, before: Any) -> dict[str, Any]:
+    """Return the report of a recovery method whose tasks have all been carried out.
+
+    :param before: the report until then. One that no task has brought to an end means that the
+        method has no task that recovers anything, as one that only alerts.
+    :returns: the report; with `failed_tasks` in its details if the method went on after failures.
+    """
+    execution = _db().get_workflow_execution(context["__execution"]["id"])
+    told = dict(before)
+    if told["reason"] == "NOT_ENDED":
+        text = f"{execution.workflow_name} was carried out; none of its tasks recovers servers."
+        told = report("SUCCEEDED", "CARRIED_OUT", text, told["details"])
+    failed = [_failed_task(task) for task in _tasks_of(execution) if task.state == "ERROR"]
+    if failed:
+        told["message"] += "".join(f" Without {one['task']}: {one['message']}" for one in failed)
+        told["details"] = {**told["details"], "failed_tasks": failed}
+    return told
+
+
+def method_ended(context: Any, execution_id: str) -> bool:
+    """Say whether a recovery method has ended, in whatever way; its `finally` waits for that."""
+    execution = _db().load_workflow_execution(execution_id)
+    return execution is None or execution.state in _ENDED
+
+
+def method_data(context: Any, execution_id: str) -> dict[str, Any]:
+    """Return what the tasks of a recovery method knew, for its `finally`.
+
+    :param execution_id: of the method; of one that was deleted nothing is known.
+    :returns: `plan`; `results` by the names of the tasks; and the `report`, which after a cancel
+        has the reason CANCELLED.
+    """
+    execution = _db().load_workflow_execution(execution_id)
+    if execution is None:
+        lost = report("FAILED", "NOT_FOUND", f"Execution {execution_id} was deleted.", {})
+        return {"plan": {}, "results": {}, "report": lost}
+    given, ended = execution.input, execution.output or {}
+    tasks = _tasks_of(execution)
+    if ended.keys() >= {"state", "reason", "message", "details"}:
+        told = ended
+    else:
+        reports = [(task.published or {}).get("report") for task in tasks]
+        details = [one for one in [given["report"], *reports] if one][-1]["details"]
+        code = "CANCELLED" if execution.state == "CANCELLED" else "TASK_FAILED"
+        text = f"{execution.workflow_name} ended {execution.state}."
+        told = report("FAILED", code, f"{text} {execution.state_info or ''}".strip(), details)
+    results = {task.name: _result_of(task) for task in tasks if task.state in ("SUCCESS", "ERROR")}
+    return {"plan": given["plan"], "results": results, "report": told}
+
+
+def _tasks_of(execution: Any) -> list[Any]:
+    found = _db().get_task_executions(workflow_execution_id=execution.id)
+    return sorted(found, key=lambda task: (task.created_at, task.id))
+
+
+def _failed_task(task: Any) -> dict[str, str]:
+    about = {"name": task.name, "result": _result_of(task), "state_info": task.state_info}
+    return {"task": task.name, "message": _report_of(about)["message"]}
+
+
+def _result_of(task: Any) -> Any:
+    from mistral.workflow import data_flow  # as below
+
+    return data_flow.get_task_execution_result(task)
 
 
 def _report_of(task: dict[str, Any]) -> dict[str, Any]:

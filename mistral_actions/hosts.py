@@ -3,7 +3,7 @@
 from typing import Any
 
 from mistral_actions import inputs, selection
-from mistral_actions.base import RecoveryAction
+from mistral_actions.base import PlannedAction, RecoveryAction
 from mistral_actions.errors import (
     BadInput,
     Failed,
@@ -207,51 +207,33 @@ class CheckHostFailed(RecoveryAction):
         return {"finished": silent > limit, "message": told}
 
 
-class ForceHostDown(RecoveryAction):
-    """Tell Nova that the compute service is down.
+class IsolateHost(PlannedAction):
+    """Take a failed host out of service: forced down, then disabled; polled.
 
-    Before it is disabled: disabling a dead host that Nova believes to be up waits for its answer.
+    In this order, because disabling a dead host that Nova believes to be up waits for its answer.
 
     :param plan: the plan of the recovery.
-    Errors: FORBIDDEN. Nova: `PUT /os-services/{id}` forced_down.
+    :returns: `finished`, true when Nova shows the host down and it is disabled.
+    Errors: FORBIDDEN. Nova: `PUT /os-services/{id}` forced_down, then status and
+    disabled_reason; looks up the service.
     """
 
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
-
     def act(self, nova: Nova) -> dict[str, Any]:
-        """Force it down; doing so twice is harmless."""
+        """Isolate it; doing so twice is harmless."""
         host = self.plan["host"]
         nova.update_service(self.plan["service"], f"forcing {host} down", forced_down=True)
-        return {"host": host, "forced_down": True}
+        if nova.compute_service(host)["state"] != "down":
+            return {"finished": False, "message": f"Nova shows {host} up"}
+        DisableHost(self.plan).act(nova)
+        return {"finished": True, "message": f"{host} is down and disabled"}
 
 
-class CheckHostDown(RecoveryAction):
-    """See whether Nova shows the host down; polled.
-
-    :param plan: the plan of the recovery.
-    Nova: looks up the service.
-    """
-
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
-
-    def act(self, nova: Nova) -> dict[str, Any]:
-        """Return `finished`, true when the host is down."""
-        host = self.plan["host"]
-        down = nova.compute_service(host)["state"] == "down"
-        return {"finished": down, "message": f"Nova shows {host} {'down' if down else 'up'}"}
-
-
-class DisableHost(RecoveryAction):
+class DisableHost(PlannedAction):
     """Disable the compute service, so that nothing is scheduled there when it returns.
 
     :param plan: the plan of the recovery.
     Errors: FORBIDDEN. Nova: `PUT /os-services/{id}` status and disabled_reason.
     """
-
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Disable it; doing so twice is harmless."""
@@ -262,6 +244,19 @@ class DisableHost(RecoveryAction):
             if nova.compute_service(host)["status"] != "disabled":
                 raise
         return {"host": host, "status": "disabled"}
+
+
+class PrepareServers(PlannedAction):
+    """Name the servers that will be evacuated, for whoever comes after in a recovery method.
+
+    :param plan: the plan of the recovery, which has selected them.
+    :returns: `servers`: id, name and former state of each, in the order of their evacuation.
+    Nova: nothing.
+    """
+
+    def act_for(self, context: Any) -> dict[str, Any]:
+        """Return them."""
+        return {"servers": self.plan["servers"]}
 
 
 class PrepareReservedHost(RecoveryAction):

@@ -6,12 +6,13 @@ is not done again. So a step that any process runs again, even after the server 
 never stops it a second time.
 """
 
+import contextlib
 import re
 import time
 from typing import Any
 
 from mistral_actions import inputs, selection
-from mistral_actions.base import RecoveryAction
+from mistral_actions.base import PlannedAction, RecoveryAction
 from mistral_actions.errors import BadInput, Conflict, Failed, NotFound, Refused, report
 from mistral_actions.inputs import Option
 from mistral_actions.nova import Nova
@@ -187,11 +188,8 @@ def _plan_report(
     return report("FAILED", "NOT_ENDED", f"The recovery of {name} has not ended.", details)
 
 
-class _Step(RecoveryAction):
-    """A step of a recovery that has a plan."""
-
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
+class _Step(PlannedAction):
+    """A step of the recovery of a server."""
 
     @property
     def _name(self) -> str:
@@ -248,48 +246,40 @@ class _Step(RecoveryAction):
 
 
 class StopServer(_Step):
-    """Stop a server, a resized one after a reset to active; polled while Nova is busy with it.
+    """Stop a server, a resized one after a reset to active; polled until it is stopped.
 
     :param plan: the plan of the recovery.
-    Errors: FORBIDDEN; what else it became meanwhile. Nova: looks up the server and what was done
-    with it; os-resetState if it is resized; os-stop unless it is stopped, or was stopped or
-    started since the plan was made.
+    Errors: STOP_FAILED, FORBIDDEN; what else it became meanwhile. Nova: looks up the server and
+    what was done with it; os-resetState if it is resized; os-stop unless it is stopped, or was
+    stopped or started since the plan was made.
     """
 
     def act(self, nova: Nova) -> dict[str, Any]:
-        """Stop it, once; `finished` says that Nova is at it or done."""
+        """Stop it, once; `finished` when it is stopped, or somebody has started it again since."""
         looked = time.monotonic()
         state, task = self._look(nova)
+        if state == "stopped":
+            return {"finished": True, "message": f"{self._name} is stopped"}
         # in this order: what others do after the look is among the actions
-        off = state == "stopped" or task == "powering-off"
-        if off or self._done_since(nova, "stop", "start"):
-            return {"finished": True, "message": f"Nova shows {self._name} {state}"}
-        if task is not None or time.monotonic() - looked > LOOK_SECONDS:
-            return self._not_yet(state, task, "stopped")
+        if self._done_since(nova, "stop", "start"):
+            return self._see_what_came_of_it(nova)
+        if task is None and time.monotonic() - looked <= LOOK_SECONDS:
+            with contextlib.suppress(Conflict):  # it is not what it was a moment ago
+                self._stop(nova, state)
+        return self._not_yet(state, task, "stopped")
+
+    def _stop(self, nova: Nova, state: str) -> None:
         server_id = self.plan["server"]["id"]
-        try:
-            if state == "resized":
-                reset = {"os-resetState": {"state": "active"}}
-                nova.act(server_id, f"resetting {self._name} to active", reset)
-            nova.act(server_id, f"stopping {self._name}", {"os-stop": None})
-        except Conflict:  # it is not what it was a moment ago
-            return self._not_yet(state, task, "stopped")
-        return {"finished": True, "message": f"Nova stops {self._name}"}
+        if state == "resized":
+            reset = {"os-resetState": {"state": "active"}}
+            nova.act(server_id, f"resetting {self._name} to active", reset)
+        nova.act(server_id, f"stopping {self._name}", {"os-stop": None})
 
-
-class CheckServerStopped(_Step):
-    """See whether a server is stopped; polled.
-
-    :param plan: the plan of the recovery.
-    Errors: STOP_FAILED; what else it became meanwhile. Nova: looks up the server.
-    """
-
-    def act(self, nova: Nova) -> dict[str, Any]:
-        """Return `finished`, true when it is stopped or somebody has started it again since."""
+    def _see_what_came_of_it(self, nova: Nova) -> dict[str, Any]:
         state, task = self._look(nova)
         if state == "stopped" or self._done_since(nova, "start"):
-            return {"finished": True, "message": f"{self._name} is stopped"}
-        if task is None:  # Nova sets it before it answers: the stop has ended
+            return {"finished": True, "message": f"{self._name} was stopped"}
+        if task is None:  # Nova sets it before it writes down the stop: that has ended
             raise self._failed("STOP_FAILED", f"Nova could not stop {self._name}: it is {state}.")
         return self._not_yet(state, task, "stopped")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mistral_actions import hosts, inputs
-from mistral_actions.base import RecoveryAction
+from mistral_actions.base import PlannedAction, RecoveryAction
 from mistral_actions.errors import report
 from mistral_actions.inputs import Option
 from mistral_actions.nova import Nova
@@ -73,16 +73,13 @@ class PlanProcessRecovery(RecoveryAction):
         return {**plan, "service": service["id"], "go_on": not dry_run, "report": told}
 
 
-class CheckHostDisabled(RecoveryAction):
+class CheckHostDisabled(PlannedAction):
     """See whether Nova shows the compute service disabled; polled.
 
     :param plan: the plan of the recovery.
     :returns: `finished`, and the report.
     Nova: looks up the service.
     """
-
-    def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return `finished`, true when it is disabled."""

@@ -175,3 +175,18 @@ def test_a_second_recovery_of_a_server_is_refused_while_one_runs(cloud: Cloud) -
     wait_for("the first goes on", lambda: cloud.execution(first)["state"] != "PAUSED")
     assert cloud.end_of(first).reason == "RECOVERED"
     assert done(cloud, server) == ["stop", "start"]
+
+
+def test_a_mistral_that_is_killed_goes_on_and_the_server_is_stopped_once(cloud: Cloud) -> None:
+    server = cloud.lab.boot("survivor", "compute3", metadata=HA)
+    cloud.lab.set_faults({server["id"]: {"power_off": {"delay": 4}}})
+    execution = cloud.start(RECOVER, server="survivor")
+    wait_for("Nova stops it", lambda: done(cloud, server) == ["stop"])
+
+    cloud.lab.kill_mistral()
+    cloud.lab.start_mistral()
+
+    ended = cloud.end_of(execution)
+    cloud.lab.set_faults({})
+    assert ended.reason == "RECOVERED", ended.state_info
+    assert done(cloud, server) == ["stop", "start"]

@@ -8,8 +8,8 @@
     environment: {...}        # optional: content of the Mistral environment `recovery`
     results:                  # what the action of each task returns; no action is really run
       plan_recovery: {data: {...}}
-      force_host_down: {error: {code: X, message: y, retriable: false}}
-      evacuate_servers: [none moved yet, all moved]   # one per run, the last one repeats
+      confirm_host_failed: {error: {code: X, message: y, retriable: false}}
+      prepare_reserved_host: [nova unavailable, spare ready]   # one per run, the last one repeats
     inputs:                   # optional: what the action of a task is given when it runs first
       plan_recovery: {host: compute1}
     tasks: [plan_recovery, ...]   # in order of creation; those of sub-workflows: parent/child
@@ -30,7 +30,7 @@ from driver import pack
 
 REHEARSALS = pathlib.Path(__file__).parent / "rehearsals"
 # Actions that only compute: they run as they are when nothing is scripted for their task
-REAL_ACTIONS = {"std.noop", "std.echo", "std.fail"}
+REAL_ACTIONS = {"std.noop", "std.echo", "std.fail", "recovery.prepare_servers"}
 
 
 @dataclasses.dataclass(frozen=True)

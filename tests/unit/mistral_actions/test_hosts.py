@@ -106,14 +106,11 @@ def test_a_heartbeat_newer_than_the_plan_proves_that_the_host_lives(up):
     assert written(up) == []
 
 
-def test_forcing_down_disabling_and_looking_are_the_same_twice(up):
+def test_isolating_a_host_twice_is_the_same_as_once(up):
     up.add("a")
     plan = plan_of(up, disable_reason="burnt")
-    assert hosts.CheckHostDown(plan).act(up)["finished"] is False
     for _ in range(2):
-        hosts.ForceHostDown(plan).act(up)
-        hosts.DisableHost(plan).act(up)
-    assert hosts.CheckHostDown(plan).act(up)["finished"] is True
+        assert hosts.IsolateHost(plan).act(up)["finished"] is True
     service = up.services[HOST]
     assert (service["forced_down"], service["status"]) == (True, "disabled")
     assert service["disabled_reason"] == "burnt"
