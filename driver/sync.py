@@ -7,6 +7,8 @@ from pathlib import Path
 from driver.client import Mistral, decoded
 from driver.errors import InvalidWorkbooksError, RefusedError
 from driver.lint import Catalogue, Problem, lint
+from driver.methods.header import WORKBOOK as METHODS
+from driver.methods.header import is_operators
 from driver.pack import (
     Signature,
     Workbook,
@@ -24,15 +26,28 @@ _NO_PROJECT = "<default-project>"
 def sync(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
     """Make Mistral's copies of these workbooks equal to them, in text and scope.
 
+    Recovery methods that an operator composed are kept, and not replaced by the pack's defaults.
+
     :param public: usable by every project (Mistral leaves that to administrators).
-    :returns: for each workbook's name ``created``, ``updated`` or ``unchanged``.
+    :returns: for each workbook's name ``created``, ``updated``, ``unchanged`` or ``kept``.
     :raises InvalidWorkbooksError: something is not valid; then nothing was written.
     :raises RefusedError: a right is missing.
     """
+    there = own_workbooks(mistral)
+    kept = {book.name for book in workbooks if _is_customised(book, there.get(book.name))}
     problems = check(mistral, workbooks)
     if problems:
         raise InvalidWorkbooksError([str(problem) for problem in problems])
-    there = _own_workbooks(mistral)
+    done = install(mistral, [book for book in workbooks if book.name not in kept], public)
+    return {book.name: done.get(book.name, "kept") for book in workbooks}
+
+
+def install(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
+    """Write the workbooks that differ from Mistral's copies; they have been checked before.
+
+    Parameters and results are those of :func:`sync`.
+    """
+    there = own_workbooks(mistral)
     try:
         return {
             book.name: _install(mistral, book, there.get(book.name), public) for book in workbooks
@@ -60,9 +75,14 @@ def load(directory: Path | None = None) -> list[Workbook]:
     raise InvalidWorkbooksError(broken or [first])
 
 
-def check(mistral: Mistral, workbooks: list[Workbook]) -> list[Problem]:
-    """Return all problems that the workbooks would have in this Mistral, by file and line."""
-    problems = lint(workbooks, catalogue(mistral, workbooks))
+def check(
+    mistral: Mistral, workbooks: list[Workbook], known: Catalogue | None = None
+) -> list[Problem]:
+    """Return all problems that the workbooks would have in this Mistral, by file and line.
+
+    :param known: what it has, if that is known already.
+    """
+    problems = lint(workbooks, known or catalogue(mistral, workbooks))
     for book in workbooks:
         message = mistral.validate_workbook(book.text)
         if message:
@@ -99,7 +119,7 @@ def _workflow_signature(record: Record) -> Signature:
     )
 
 
-def _own_workbooks(mistral: Mistral) -> dict[str, Record]:
+def own_workbooks(mistral: Mistral) -> dict[str, Record]:
     """Return the workbooks that belong to the caller: lists hold other projects' public ones."""
     owners = {mistral.project_id, _NO_PROJECT, None}
     return {
@@ -107,6 +127,12 @@ def _own_workbooks(mistral: Mistral) -> dict[str, Record]:
         for record in mistral.workbooks()
         if mistral.project_id is None or record.get("project_id") in owners
     }
+
+
+def _is_customised(book: Workbook, there: Record | None) -> bool:
+    """Say whether Mistral has an operator's own recovery methods in place of these defaults."""
+    is_default = book.name == METHODS and not is_operators(book.text)
+    return is_default and there is not None and is_operators(there["definition"])
 
 
 def _unreadable(path: Path) -> Iterator[str]:

@@ -92,6 +92,9 @@ def build_parser():
     for name in ("mistral", "nova"):
         up.add_argument(f"--{name}-option", action="append", default=[],
                         metavar="GROUP.NAME=VALUE", help=f"an option of {name}.conf")
+    up.add_argument("--plugin", type=Path, action="append", default=[], metavar="DIR",
+                    help="load the actions of a package in Mistral as well; DIR is made with "
+                         "pip install --target DIR PACKAGE")
     command("down", do_down, "Stop the lab. What it holds is kept for the next start.")
     command("status", do_status, "Show the processes; exit status 1 if one is not running.")
     command("env", do_env, "Print what a client needs in its environment, for eval.")
@@ -123,7 +126,8 @@ def build_parser():
 
 def do_up(args):
     lab = Lab(args.state, args.hosts, DEFAULT_PORTS | dict(args.port),
-              ini.parse_options(args.mistral_option), ini.parse_options(args.nova_option))
+              ini.parse_options(args.mistral_option), ini.parse_options(args.nova_option),
+              plugins=args.plugin)
     lab.up(fresh=args.fresh)
     return do_env(args)
 

@@ -39,16 +39,20 @@ class Lab:
     :param ports: by name (``lab.ports.DEFAULT_PORTS``); names left out get free ports.
     :param mistral_options: ``{group: {option: value}}`` for mistral.conf.
     :param nova_options: the same for nova.conf.
-    :raises LabError: an unknown port name.
+    :param plugins: directories with packages of others (``pip install --target DIR``) whose
+        actions Mistral, and only Mistral, loads as well.
+    :raises LabError: an unknown port name, or a plugin that is no directory.
     """
 
     def __init__(self, state: Path, hosts: Sequence[str] = DEFAULT_HOSTS,
                  ports: Mapping[str, int] | None = None,
                  mistral_options: ini.Sections | None = None,
-                 nova_options: ini.Sections | None = None):
+                 nova_options: ini.Sections | None = None,
+                 plugins: Sequence[Path | str] = ()):
         self.state = Path(state).resolve()
         self.hosts = tuple(hosts)
         self.ports = choose(ports or {})
+        self.plugins = tuple(_plugin(path) for path in plugins)
         self._options = {"mistral": mistral_options or {}, "nova": nova_options or {}}
         self.mistral = Process("mistral", self.state)
         self.nova = Process("nova", self.state)
@@ -246,7 +250,8 @@ class Lab:
     def _write_files(self) -> None:
         known = {"hosts": self.hosts, "ports": self.ports,
                  "mistral_options": self._options["mistral"],
-                 "nova_options": self._options["nova"]}
+                 "nova_options": self._options["nova"],
+                 "plugins": [str(path) for path in self.plugins]}
         (self.state / "lab.json").write_text(json.dumps(known, indent=1, default=str))
         clouds = {
             name: {"auth_type": "password", "region_name": "RegionOne",
@@ -269,7 +274,12 @@ class Lab:
         command = [sys.executable, "-m", "lab.mistral_server", "--state", str(self.state),
                    "--port", str(self.ports["mistral"])]
         # the pack's actions reach the Nova of the lab through this environment
-        self._spawn(self.mistral, command, self.env)
+        self._spawn(self.mistral, command, self.env | self._plugin_environment())
+
+    def _plugin_environment(self) -> dict[str, str]:
+        """Return what makes a Python process find the plugins, their entry points included."""
+        paths = [*map(str, self.plugins), os.environ.get("PYTHONPATH", "")]
+        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))} if self.plugins else {}
 
     def _spawn(self, process: Process, command: list[str], extra: Mapping[str, str]) -> None:
         for option in ini.format_options(self._options[process.name]):
@@ -313,3 +323,11 @@ class Lab:
         services = self._nova.call(
             "GET", f"/os-services?binary=nova-compute&host={host}")["services"]
         return (services[0]["updated_at"] or "") if services else ""
+
+
+def _plugin(path: Path | str) -> Path:
+    # a path that does not exist would be passed over in silence, and its actions be missing
+    if not Path(path).is_dir():
+        raise LabError(f"plugin {path} is not a directory; make it with "
+                       "pip install --target DIRECTORY PACKAGE")
+    return Path(path).resolve()

@@ -57,6 +57,8 @@ def configuration(state: Path, port: int) -> ini.Sections:
         },
         # std.http may talk to this machine: there is nothing else in a lab
         "action_std_http": {"denied_cidrs": ""},
+        # std.http writes the headers that it sends into the log
+        "action_logging": {"sensitive_headers": "Authorization"},
         "oslo_policy": {"enforce_scope": False},
         # the nova.*, glance.* ... actions of mistral-extra need a token, which nobody has when
         # authentication is off, and 500 of them double the time of a start

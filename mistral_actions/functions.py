@@ -206,7 +206,9 @@ def method_data(context: Any, execution_id: str) -> dict[str, Any]:
         code = "CANCELLED" if execution.state == "CANCELLED" else "TASK_FAILED"
         text = f"{execution.workflow_name} ended {execution.state}."
         told = report("FAILED", code, f"{text} {execution.state_info or ''}".strip(), details)
-    results = {task.name: _result_of(task) for task in tasks if task.state in ("SUCCESS", "ERROR")}
+    results: dict[str, Any] = {}
+    for task in tasks:
+        results.update((task.published or {}).get("results") or {})
     return {"plan": given["plan"], "results": results, "report": told}
 
 

@@ -148,7 +148,7 @@ def _plan_report(
         if service["state"] == "up":
             text += f" But {host} is up now: while it answers, a recovery is refused."
         return report("SUCCEEDED", "DRY_RUN", text, details)
-    text = f"The evacuation of {selection.count(len(servers))} from {host} has not ended.{besides}"
+    text = f"{host} has failed. To be evacuated: {selection.count(len(servers))}.{besides}"
     return report("FAILED", "NOT_ENDED", text, details)
 
 

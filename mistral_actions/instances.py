@@ -185,7 +185,7 @@ def _plan_report(
         if server["was"] == "resized":
             steps = "reset to active (a resize can then not be reverted), stop and start"
         return report("SUCCEEDED", "DRY_RUN", f"Would {steps} {name} on {host}.", details)
-    return report("FAILED", "NOT_ENDED", f"The recovery of {name} has not ended.", details)
+    return report("FAILED", "NOT_ENDED", f"{name} has failed and is to be restarted.", details)
 
 
 class _Step(PlannedAction):

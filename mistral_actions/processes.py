@@ -64,9 +64,8 @@ class PlanProcessRecovery(RecoveryAction):
             why = service.get("disabled_reason") or "none was given"
             text = f"{NOVA_COMPUTE} on {host} is disabled already, reason: {why}"
             return {**plan, "report": report("SKIPPED", "ALREADY_DISABLED", text, details)}
-        told = report(
-            "FAILED", "NOT_ENDED", f"{NOVA_COMPUTE} on {host} is not disabled yet.", details
-        )
+        text = f"{NOVA_COMPUTE} on {host} has failed and is to be disabled."
+        told = report("FAILED", "NOT_ENDED", text, details)
         if dry_run:
             text = f"Would disable {NOVA_COMPUTE} on {host}, which Nova shows {service['state']}."
             told = report("SUCCEEDED", "DRY_RUN", text, details)

@@ -73,6 +73,11 @@ class Cloud:
         output = json.loads(found["output"]) if found["output"] else {}
         return Ended(found["id"], found["state"], found["state_info"] or "", output)
 
+    def running(self) -> list[str]:
+        """Return the ids of the executions that have not ended."""
+        url = f"{self.lab.mistral_url}/executions?state=RUNNING&fields=id"
+        return [found["id"] for found in requests.get(url, timeout=60).json()["executions"]]
+
     def recover(self, host: str, **given: Any) -> Ended:
         """Run a recovery to its end."""
         return self.end_of(self.start(host=host, **given))

@@ -55,3 +55,10 @@ def test_up_refuses_options_that_are_none(capsys, tmp_path):
     assert main(["up", "--state", str(tmp_path / "state"), "--mistral-option", "debug"]) == 1
     assert "'debug' is not an option" in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+def test_up_refuses_a_plugin_that_is_not_there(capsys, tmp_path):
+    """A misspelled directory is refused before anything is started."""
+    assert main(["up", "--state", str(tmp_path / "state"), "--plugin", str(tmp_path / "x")]) == 1
+    assert f"plugin {tmp_path / 'x'} is not a directory" in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()

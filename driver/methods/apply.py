@@ -1,0 +1,91 @@
+"""From an operator's file to what a particular Mistral can be given, or to all that is wrong."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Iterator
+
+from driver.client import Mistral
+from driver.lint import Catalogue
+from driver.lint import Problem as LintProblem
+from driver.methods.compile import Compiled, compile_methods
+from driver.methods.header import WORKBOOK
+from driver.methods.model import Methods, MethodsError, Place, Problem
+from driver.methods.reader import read_methods
+from driver.methods.resolve import resolve
+from driver.pack import Workbook, child, compose, entries, line_of
+from driver.sync import catalogue, check, own_workbooks
+
+
+def load_methods(path: pathlib.Path) -> Methods:
+    """Read an operator's file.
+
+    :raises MethodsError: it cannot be read, or something in it is wrong.
+    """
+    try:
+        # no translation of line ends: oslo.config has its own mind about them
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"it is not UTF-8: {error.reason} at byte {error.start}") from error
+    return read_methods(text, str(path))
+
+
+def compile_for(mistral: Mistral, methods: Methods) -> Compiled:
+    """Compile recovery methods for this Mistral; nothing is written.
+
+    :raises MethodsError: this Mistral cannot carry them out.
+    """
+    known = _without_own(catalogue(mistral))
+    compiled = compile_methods(methods, resolve(methods, known))
+    found = check(mistral, [compiled.workbook], known)
+    if found:
+        raise MethodsError(located(found, compiled, methods))
+    return compiled
+
+
+def installed(mistral: Mistral) -> str:
+    """Return the recovery methods' workbook that this Mistral has; empty if it has none."""
+    there = own_workbooks(mistral).get(WORKBOOK)
+    return str(there["definition"]) if there else ""
+
+
+def _without_own(known: Catalogue) -> Catalogue:
+    # the workflows that are about to be replaced must not be called
+    others = {
+        name: signature
+        for name, signature in known.workflows.items()
+        if not name.startswith(f"{WORKBOOK}.")
+    }
+    return dataclasses.replace(known, workflows=others)
+
+
+def located(found: list[LintProblem], compiled: Compiled, methods: Methods) -> Iterator[Problem]:
+    """Say of each problem of the workbook where it comes from in the operator's file."""
+    for problem in found:
+        match = re.fullmatch(r"workflow (\w+), task (\w+)", problem.place)
+        step = compiled.steps.get((match[1], match[2])) if match else None
+        if match and step:
+            key = _input_at(compiled.workbook, match[1], match[2], problem.line)
+            yield Problem(step.place_of(key), problem.message)
+        else:
+            place = Place(methods.source or "the defaults", 1, "")
+            where = f"in the compiled workbook, line {problem.line}, {problem.place}"
+            yield Problem(place, f"{where}: {problem.message}")
+
+
+def _input_at(workbook: Workbook, workflow: str, task: str, line: int) -> str:
+    """Return the key of the setting from which a line of a task comes."""
+    tasks = child(child(child(compose(workbook), "workflows"), workflow), "tasks")
+    inputs = child(child(tasks, task), "input")
+    keys = [
+        f"input.{name.value}"
+        for name, value in entries(inputs)
+        if line_of(name) <= line <= value.end_mark.line + 1
+    ]
+    return keys[-1] if keys else ""
+
+
+def _unreadable(path: pathlib.Path, reason: str) -> MethodsError:
+    return MethodsError([Problem(Place(str(path), 1, ""), f"the file cannot be read: {reason}")])

@@ -1,0 +1,154 @@
+"""What a file of recovery methods means, and what can be wrong in it.
+
+For each failure there is one :class:`Chain`: names of tasks, phase by phase. A :class:`Task`
+says what a name stands for and how it is run, where the name alone does not say enough. All of
+it is plain data that knows where in the file it stands, so that whoever finds something wrong
+later (no such action, no such input) can still point at the line.
+"""
+
+import dataclasses
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from driver.errors import DriverError
+from driver.methods.wording import legible
+
+FAILURES = ("instance_failure", "process_failure", "host_auto_failure", "host_rh_failure")
+PHASES = ("pre", "main", "post", "finally")
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in a file something stands.
+
+    :param file: the file, as the operator named it.
+    :param line: line in it, counted from 1.
+    :param section: name of the section; empty before the first one.
+    :param option: name of the option; empty for what belongs to no option.
+    """
+
+    file: str
+    line: int
+    section: str
+    option: str = ""
+
+    def __str__(self) -> str:
+        section = f" [{legible(self.section)}]" if self.section else ""
+        option = f" {legible(self.option)}" if self.option else ""
+        return f"{self.file}:{self.line}:{section}{option}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a file, with a sentence for people that says what."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        # A place in no section ends in the colon of its line already
+        return f"{str(self.place).rstrip(':')}: {self.message}"
+
+
+class MethodsError(DriverError):
+    """A file of recovery methods cannot be carried out as it is.
+
+    :param problems: everything that is wrong; kept by file and line.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        # dict: the same sentence about the same place is said once
+        unique = dict.fromkeys(problems)
+        self.problems = sorted(unique, key=lambda found: (found.place.file, found.place.line))
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = [*map(str, self.problems), f"{count}: nothing was compiled or installed"]
+        super().__init__("\n".join(lines))
+
+
+@dataclasses.dataclass(frozen=True)
+class Yaql:
+    """A value that the file explicitly calls an expression (``!yaql``); ``text`` without ``<%``."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One name in a chain."""
+
+    name: str
+    place: Place
+
+
+@dataclasses.dataclass(frozen=True)
+class Retry:
+    """How often a failed task is tried again.
+
+    :param count: tries after the first one.
+    :param delay: seconds between two tries.
+    """
+
+    count: int
+    delay: int
+
+
+def _nothing() -> Mapping[str, Any]:
+    return types.MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a name in a chain stands for and how it is run; None: the file does not say.
+
+    :param name: the name in the chains.
+    :param place: where the settings begin.
+    :param calls: name of the action or workflow; None: the one with the name itself.
+    :param kind: which of the two ``calls`` is.
+    :param input: values for its inputs, exactly as they shall reach it; a :class:`Yaql` may stand
+        in place of any value, also within lists and mappings.
+    :param timeout: seconds.
+    :param retry: None: not tried again.
+    :param on_error: whether the chain ends when the task failed.
+    :param places: where each of the settings stands: by ``action``, ``workflow``, ``timeout``,
+        ``retry``, ``on_error``, ``input`` and ``input.<name>``.
+    """
+
+    name: str
+    place: Place
+    calls: str | None = None
+    kind: Literal["action", "workflow"] | None = None
+    input: Mapping[str, Any] = dataclasses.field(default_factory=_nothing)
+    timeout: int | None = None
+    retry: Retry | None = None
+    on_error: Literal["fail", "continue"] | None = None
+    places: Mapping[str, Place] = dataclasses.field(default_factory=_nothing)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chain:
+    """The tasks that are run for one failure.
+
+    :param failure: one of ``FAILURES``.
+    :param place: where the file gives it; None: it does not, and this is the default.
+    :param phases: the steps of each of the ``PHASES``, in their order; an empty phase is an
+        empty tuple.
+    """
+
+    failure: str
+    place: Place | None
+    phases: Mapping[str, tuple[Step, ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Methods:
+    """All recovery methods.
+
+    :param source: the file; None: the defaults.
+    :param chains: one for each of the ``FAILURES``, in their order.
+    :param tasks: the settings of tasks by name.
+    """
+
+    source: str | None
+    chains: Mapping[str, Chain]
+    tasks: Mapping[str, Task]

@@ -1,0 +1,107 @@
+"""Random files of recovery methods, for hypothesis: valid ones, and damaged ones."""
+
+import json
+
+import yaml
+from hypothesis import strategies as st
+
+PHASES = ("pre", "main", "post", "finally")
+# What may be a mark for YAML, YAQL, Jinja, oslo.config or the notation of chains
+MARKS = "<%>{}[]'\"\\ $\n:#-&*!|,=.%"
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**15), 10**15)
+    | st.sampled_from([0.5, -1.25])
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.text("<%>{}'\"\\ $\n:#-&*!|"),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text("ab: #\n\"'\u2028"), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+names = st.sampled_from(
+    [
+        *("no_op", "std.noop", "std.echo", "alert", "recovery.disable_host"),
+        "disable_compute_service_task",
+        "prepare_HA_enabled_instances_task",
+        "evacuate_instances_task",
+    ]
+)
+policies = st.fixed_dictionaries(
+    {},
+    optional={
+        "timeout": st.integers(3601, 86400),
+        "retry": st.integers(1, 1000)
+        | st.fixed_dictionaries({"count": st.integers(1, 1000), "delay": st.integers(1, 3600)}),
+        "on_error": st.sampled_from(["fail", "continue"]),
+    },
+)
+
+
+@st.composite
+def _files(draw):
+    chain = {phase: draw(st.lists(names, max_size=4)) for phase in PHASES}
+    chain["main"] = chain["main"] or ["no_op"]
+    used = {name for steps in chain.values() for name in steps}
+    settings = {}
+    for name in sorted(used):
+        given = draw(policies)
+        if name in ("std.echo", "alert"):
+            given["input"] = {"output": draw(values)}
+        if name == "alert":
+            given["action"] = "std.echo"
+        if given:
+            settings[name] = given
+    failure = draw(st.sampled_from(["host_auto_failure", "host_rh_failure"]))
+    lines = [f"{failure} = {flow(chain)}"]
+    lines += [f"task.{name} = {flow(given)}" for name, given in settings.items()]
+    return "\n".join(lines)
+
+
+def flow(value):
+    """Write a value in YAML's flow style on one line; all that JSON escapes is the same there."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items())
+        return f"{{{pairs}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    if isinstance(value, str):
+        return yaml.safe_dump(value, default_style='"', width=10**9).strip()
+    return json.dumps(value)
+
+
+files = _files()
+"""Options of the section [recovery_methods]; what they name is in every Mistral with the pack."""
+
+
+@st.composite
+def _damaged(draw):
+    text = f"[recovery_methods]\n{draw(files)}\n"
+    for _ in range(draw(st.integers(0, 3))):
+        begin = draw(st.integers(0, len(text)))
+        end = draw(st.integers(begin, min(len(text), begin + 8)))
+        new = draw(st.text(MARKS, max_size=3) | st.text(max_size=3) | st.sampled_from(_PARTS))
+        text = text[:begin] + new + text[end:]
+    return text
+
+
+_PARTS = [
+    *("!yaql '$.plan'", "!yaql '$.plann.x'", "!yaql 'task(x).result'", "!yaql '$.a <'"),
+    *(
+        "<% $.plan %>",
+        "{{ 1 }}",
+        "\n",
+        "\n  ",
+        "timeout",
+        ", ",
+        "on_error",
+        "std.echo",
+        "finally: ",
+    ),
+]
+damaged = _damaged()
+"""Whole files, most of them no longer valid."""
