@@ -42,10 +42,14 @@ def sync(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> d
     return {book.name: done.get(book.name, "kept") for book in workbooks}
 
 
-def install(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
+def install(
+    mistral: Mistral, workbooks: list[Workbook], public: bool | None = False
+) -> dict[str, str]:
     """Write the workbooks that differ from Mistral's copies; they have been checked before.
 
     Parameters and results are those of :func:`sync`.
+
+    :param public: None leaves to each workbook the scope that it has.
     """
     there = own_workbooks(mistral)
     try:
@@ -142,7 +146,9 @@ def _unreadable(path: Path) -> Iterator[str]:
         yield str(error)
 
 
-def _install(mistral: Mistral, book: Workbook, there: Record | None, public: bool) -> str:
+def _install(mistral: Mistral, book: Workbook, there: Record | None, public: bool | None) -> str:
+    if public is None:
+        public = there is not None and there["scope"] == "public"
     if there is None:
         mistral.create_workbook(book.text, public)
         return "created"

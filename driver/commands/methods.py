@@ -78,7 +78,9 @@ class ApplyMethods(base.Lister):
         parser.add_argument(
             "--public",
             action="store_true",
-            help="let every project use the workflows (for administrators)",
+            default=None,
+            help="let every project use the workflows (for administrators); without it they stay"
+            " what they are",
         )
         return parser
 

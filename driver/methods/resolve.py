@@ -109,12 +109,7 @@ def _resolve(
         place = settings.places.get(told, settings.place) if settings and told else step.place
         problems.append(Problem(place, one))
         return None
-    if one.timeout and one.retry and one.retry.delay >= one.timeout:
-        message = (
-            f"the timeout of {one.timeout} s is over before a second try could begin, which is"
-            f" {one.retry.delay} s after the first: give a longer timeout or a shorter delay"
-        )
-        problems.append(Problem(one.place_of("timeout"), message))
+    problems += [Problem(one.place_of(key), text) for key, text in _wrong_settings(one)]
     if known:
         signatures = known.actions if one.kind == "action" else known.workflows
         one, wrong = _with_inputs(one, signatures[one.calls])
@@ -163,6 +158,22 @@ def _by_name(
     everything = {*BLOCKS, *known.actions, *known.workflows}
     hint = nearest(step.name, everything)
     return f"this Mistral has no task, action or workflow {step.name!r}{hint}"
+
+
+def _wrong_settings(one: Resolved) -> Iterator[tuple[str, str]]:
+    """Yield key and sentence of what the file says and nobody can do."""
+    block, name = one.block, one.step.name
+    if one.timeout and one.retry and one.retry.delay >= one.timeout:
+        text = f"the timeout of {one.timeout} s is over before a second try could begin, which is"
+        remedy = "give a longer timeout or a shorter delay"
+        yield "timeout", f"{text} {one.retry.delay} s after the first: {remedy}"
+    if block and block.reports and one.goes_on:
+        yield "on_error", f"a recovery whose {name} has failed has failed: leave on_error out"
+    if block and block.tries is not None and one.retry:
+        yield "retry", f"{name} is looked at until it has finished or is late: leave retry out"
+    if block and block.kind == "workflow" and one.timeout:
+        text = f"Mistral would end {name} and let go on what it has begun: leave timeout out"
+        yield "timeout", f"{text} (evacuation_timeout is that of each server)"
 
 
 def _with_inputs(one: Resolved, signature: Signature) -> tuple[Resolved, list[Problem]]:

@@ -98,7 +98,8 @@ def test_every_command_of_a_document_ends_as_the_document_says(
         assert block.commands, f"{document.name}:{block.line}: no command"
         expected = int(block.marks.get("exit", 0))
         assert len(block.commands) == 1 or not expected, "which one is to fail?"
-        refused += expected != 0
+        # a difference between files is no recovery that was refused
+        refused += expected != 0 and not block.commands[0].startswith("openstack recovery methods")
         prepare(cloud, block.marks)
         done = run(cloud, "\n".join(block.commands))
         assert done.returncode == expected, say(document, block, done)

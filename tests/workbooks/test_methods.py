@@ -430,5 +430,6 @@ def compiled_for(text, known):
 
 
 def is_located(problem, text):
-    in_file = 1 <= problem.place.line <= text.count("\n") + 1
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
+    in_file = 1 <= problem.place.line <= lines
     return in_file and "compiled workbook" not in problem.message

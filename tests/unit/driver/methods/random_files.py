@@ -5,6 +5,8 @@ import json
 import yaml
 from hypothesis import strategies as st
 
+from driver.methods.blocks import BLOCKS
+
 PHASES = ("pre", "main", "post", "finally")
 # What may be a mark for YAML, YAQL, Jinja, oslo.config or the notation of chains
 MARKS = "<%>{}[]'\"\\ $\n:#-&*!|,=.%"
@@ -50,6 +52,8 @@ def _files(draw):
     settings = {}
     for name in sorted(used):
         given = draw(policies)
+        for key in _forbidden(name):
+            given.pop(key, None)
         if name in ("std.echo", "alert"):
             given["input"] = {"output": draw(values)}
         if name == "alert":
@@ -60,6 +64,14 @@ def _files(draw):
     lines = [f"{failure} = {flow(chain)}"]
     lines += [f"task.{name} = {flow(given)}" for name, given in settings.items()]
     return "\n".join(lines)
+
+
+def _forbidden(name):
+    """Name the settings that a building block may not have."""
+    for block in BLOCKS.get(name, {}).values():
+        yield from ["on_error"] * block.reports
+        yield from ["retry"] * (block.tries is not None)
+        yield from ["timeout"] * (block.kind == "workflow")
 
 
 def flow(value):

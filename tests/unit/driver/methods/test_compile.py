@@ -100,17 +100,22 @@ def test_blocks_keep_the_retry_of_the_workflow_and_foreign_tasks_do_not():
     assert (foreign["safe-rerun"], foreign["fail-on"]) == (False, "<% false %>")
 
 
-def test_a_polled_block_is_looked_at_as_long_as_its_option_says_or_as_the_file_says():
+def test_a_polled_block_is_looked_at_as_long_as_its_option_says():
     text = "host_auto_failure = main: [disable_compute_service_task]"
     name = "disable_compute_service_task"
-    again = "<% try_again(task().result) %>"
     assert tasks(text)[name]["retry"] == {
         "count": "<% $.plan.options.host_down_timeout %>",
         "delay": 1,
-        "continue-on": again,
+        "continue-on": "<% try_again(task().result) %>",
     }
-    told = tasks(f"{text}\ntask.{name} = {{retry: {{count: 7, delay: 3}}}}")[name]["retry"]
-    assert told == {"count": 7, "delay": 3, "continue-on": again}
+
+
+def test_a_step_of_the_pack_that_waits_for_nothing_may_be_tried_as_often_as_the_file_says():
+    text = "process_failure = main: [disable_compute_node_task]"
+    name = "disable_compute_node_task"
+    told = tasks(f"{text}\ntask.{name} = {{retry: {{count: 7, delay: 3}}}}", "process_failure")
+    again = "<% try_again(task().result) %>"
+    assert told[name]["retry"] == {"count": 7, "delay": 3, "continue-on": again}
 
 
 def test_only_with_foreign_tasks_the_workbook_explains_them():

@@ -194,3 +194,29 @@ def test_an_action_that_takes_anything_is_given_what_the_file_says_and_no_more()
 )
 def test_only_what_is_of_the_pack_may_be_run_again_by_any_process(name, settings, is_own):
     assert resolved(name, settings)[0].is_own is is_own
+
+
+@pytest.mark.parametrize(
+    ("chain", "settings", "says"),
+    [
+        (
+            "evacuate_instances_task",
+            "task.evacuate_instances_task = {on_error: continue}",
+            "3: a recovery whose evacuate_instances_task has failed has failed: leave on_error out",
+        ),
+        (
+            "disable_compute_service_task",
+            "task.disable_compute_service_task = {retry: 2}",
+            "3: disable_compute_service_task is looked at until it has finished or is late: leave"
+            " retry out",
+        ),
+        (
+            "no_op",
+            "task.evacuate_instances_task = {timeout: 60}",
+            "3: Mistral would end evacuate_instances_task and let go on what it has begun: leave"
+            " timeout out (evacuation_timeout is that of each server)",
+        ),
+    ],
+)
+def test_what_would_end_a_recovery_wrongly_is_refused(chain, settings, says):
+    assert says in refused(chain, settings)
