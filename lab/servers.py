@@ -20,10 +20,9 @@ def boot(nova, name, host, *, metadata=None, power="running", locked=False, wait
     if not wait and (power != "running" or locked):
         raise LabError("a server must be waited for before it is stopped, reset or locked")
     body = {"server": _request(name, host) | {"metadata": metadata or {}}}
-    server = nova.call("POST", "/servers", body)["server"]
     if not wait:
-        return show(nova, server["id"])
-    server = wait_for(nova, server["id"], "ACTIVE")
+        return show(nova, nova.call("POST", "/servers", body)["server"]["id"])
+    server = _booted(nova, body)
     if power == "stopped":
         _act(nova, server, "os-stop")
         server = wait_for(nova, server["id"], "SHUTOFF")
@@ -32,6 +31,19 @@ def boot(nova, name, host, *, metadata=None, power="running", locked=False, wait
     if locked:
         _act(nova, server, "lock")
     return show(nova, server["id"])
+
+
+def _booted(nova, body):
+    """Boot a server, once more if Nova lost the first: now and then SQLite is too busy for it."""
+    for is_last in (False, True):
+        server = nova.call("POST", "/servers", body)["server"]
+        try:
+            return wait_for(nova, server["id"], "ACTIVE")
+        except LabError:
+            if is_last or show(nova, server["id"])["status"] != "BUILD":
+                raise
+            nova.call("DELETE", f"/servers/{server['id']}")
+    raise AssertionError("not reached")
 
 
 def boot_many(nova, count, host, prefix, timeout=300):
