@@ -26,7 +26,7 @@ def table(rows: list[Row]) -> str:
         base = _median(rows, FLOOR, row.servers, row.delay, "wall")
         ratio = f"{row.wall / base:.2f}" if base else "-"
         lines.append([text.format(row, ratio=ratio) for _, text in COLUMNS])
-    return _markdown(lines, left=("way",))
+    return markdown(lines, left=("way",))
 
 
 def kinds(rows: list[Row], servers: int, delay: float) -> str:
@@ -40,7 +40,7 @@ def kinds(rows: list[Row], servers: int, delay: float) -> str:
     lines += [[name, *(str(row.requests.get(name, "")) for row in columns.values())]
               for name in sorted(names)]
     lines.append(["total", *(str(row.total) for row in columns.values())])
-    return _markdown(lines, left=("request",))
+    return markdown(lines, left=("request",))
 
 
 def targets(rows: list[Row]) -> str:
@@ -79,7 +79,7 @@ def _median(rows, way, servers, delay, name):
     return median(found) if found else None
 
 
-def _markdown(lines, left):
+def markdown(lines, left):
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
 
     def one(cells):
