@@ -8,6 +8,7 @@ OPERATIONS = (
     "spawn", "destroy", "power_on", "power_off", "reboot",
     "migrate_disk_and_power_off", "finish_migration", "finish_revert_migration",
     "check_can_live_migrate_destination", "pre_live_migration", "live_migration",
+    "live_migration_abort",
     "instance_on_disk",  # {"value": false}: no shared storage
 )
 KEYS = ("delay", "fail", "value")

@@ -161,6 +161,7 @@ class LabDriver(fake.FakeDriver):
 
     def live_migration_abort(self, instance):
         job = self._live_migration(instance)
+        self._work("live_migration_abort", instance)
         job.aborted = True
         job.ended.set()
 

@@ -1,88 +1,27 @@
-"""The calls of the Nova API that a recovery needs, each with one pinned microversion."""
+"""The calls of the Nova API that the pack needs, each with one pinned microversion."""
 
 import contextlib
-import datetime
-import email.utils
 import re
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
-
-from keystoneauth1 import exceptions as ksa
 
 from mistral_actions import errors
+from mistral_actions.service import Service
 
-# The newest of Train. It has all that is used here (2.53 services by id, 2.59 paged
-# migrations, 2.73 reason of a lock), and it is below 2.95, from which on an evacuated server
-# ends SHUTOFF whatever it was before.
+# The newest of Train. It has all that is used here (2.53 services by id, 2.56 cold migration to a
+# host, 2.59 paged migrations, 2.65 abort of queued live migrations, 2.73 reason of a lock), and
+# it is below 2.95, from which on an evacuated server ends SHUTOFF whatever it was before.
 MICROVERSION = "2.79"
-TIMEOUT = 60  # seconds for one call
-_ONCE = {"evacuate", "os-stop"}  # sent again, they would undo what happened in between
+# sent again, they would undo what happened in between
+_ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize"}
 
 
-@contextlib.contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn what keystoneauth raises into the errors of this pack.
-
-    :param doing: what is tried, for the sentence: "Failed <doing>: <what was found>".
-    """
-    try:
-        yield
-    except ksa.HttpError as error:
-        raise _error(doing, error.http_status, error.message) from None
-    except (ksa.MissingAuthPlugin, ksa.AuthorizationFailure) as error:
-        raise errors.Unauthorized(f"Failed {doing}: {error}") from None
-    except (ksa.EndpointNotFound, ksa.CatalogException) as error:
-        raise errors.Rejected(
-            f"Failed {doing}: the service catalogue has no such service ({error})."
-        ) from None
-    except ksa.ClientException as error:
-        raise errors.Unavailable(f"Failed {doing}: {error}") from None
-
-
-def _error(doing: str, status: int, said: str) -> errors.NovaError:
-    if status == 401:
-        said = (
-            "the token is not valid, or no longer. What was started in Nova goes on; start the"
-            " recovery again to finish it."
-        )
-    known: dict[int, type[errors.NovaError]] = {
-        401: errors.Unauthorized,
-        403: errors.Forbidden,
-        404: errors.NotFound,
-        409: errors.Conflict,
-    }
-    again = status >= 500 or status in (408, 413, 429)
-    error = errors.Unavailable if again else known.get(status, errors.Rejected)
-    return error(f"Failed {doing}: {said} (HTTP {status})")
-
-
-def _said(answer: Any) -> str:
-    """Return the sentence in an error of Nova: `{"forbidden": {"code": 403, "message": ...}}`."""
-    try:
-        (fault,) = answer.json().values()
-        return str(fault["message"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return str(answer.reason or "no reason was given")
-
-
-class Nova:
+class Nova(Service):
     """Nova with the rights of one caller.
 
     :param adapter: a keystoneauth adapter for the service type `compute`.
-
-    Every method raises the `NovaError` that fits the answer; `Unavailable` only after several
-    tries with growing delays (about four seconds in all).
     """
 
-    def __init__(self, adapter: Any) -> None:
-        self._adapter = adapter
-        self._clock: datetime.datetime | None = None
-
-    @property
-    def now(self) -> datetime.datetime:
-        """Nova's own clock at its last answer: never compare its times with ours."""
-        return self._clock or datetime.datetime.now(datetime.UTC)
+    _microversion = MICROVERSION
 
     def compute_services(self) -> list[dict[str, Any]]:
         """Return all nova-compute services. `GET /os-services?binary=nova-compute`."""
@@ -170,11 +109,59 @@ class Nova:
         )
         return sorted(found, key=lambda record: int(record["id"]))
 
+    def migrations(self, server_id: str) -> list[dict[str, Any]]:
+        """Return the migration records of a server, of all types, oldest first.
+
+        `GET /os-migrations?instance_uuid=`.
+        """
+        found = self._all(
+            f"listing the migrations of server {server_id}",
+            "/os-migrations",
+            "migrations",
+            {"instance_uuid": server_id},
+        )
+        return sorted(found, key=lambda record: int(record["id"]))
+
+    def abort_migration(self, server_id: str, migration_id: int) -> None:
+        """Abort a live migration that is queued, preparing or running.
+
+        `DELETE /servers/{id}/migrations/{id}`.
+
+        :raises Rejected: it is in another state (400).
+        """
+        doing = f"aborting live migration {migration_id} of server {server_id}"
+        self._call(doing, "DELETE", f"/servers/{server_id}/migrations/{migration_id}")
+
+    def fault_of(self, server_id: str, request_id: str) -> str:
+        """Return why something that was done with a server failed; empty if Nova does not say.
+
+        `GET /servers/{id}/os-instance-actions/{request id}`, at 2.84: Nova keeps the reason there
+        even if the server is as it was, and an older Nova shows it nowhere.
+        """
+        path = f"/servers/{server_id}/os-instance-actions/{request_id}"
+        doing = f"looking up why {request_id} failed"
+        try:
+            found = self._call(doing, "GET", path, microversion="2.84")["instanceAction"]
+        except (errors.Rejected, errors.NotFound):
+            return ""
+        for event in found.get("events") or ():
+            if event.get("result") == "Error" and event.get("details"):
+                return str(event["details"]).strip()[:300]
+        return ""
+
+    def hypervisors(self) -> list[dict[str, Any]]:
+        """Return all hypervisors, each with its `service`. `GET /os-hypervisors/detail`."""
+        return self._all("listing hypervisors", "/os-hypervisors/detail", "hypervisors", {})
+
+    def flavors(self) -> list[dict[str, Any]]:
+        """Return all flavors, public or not. `GET /flavors/detail?is_public=None`."""
+        return self._all("listing flavors", "/flavors/detail", "flavors", {"is_public": "None"})
+
     def act(self, server_id: str, doing: str, action: dict[str, Any]) -> None:
         """Ask a server to do something. `POST /servers/{id}/action`.
 
         :param action: the body: `evacuate`, `os-stop`, `os-start`, `lock`, `unlock`,
-            `os-resetState`, ... Two are not idempotent and never repeated here. A second
+            `os-resetState`, ... Some are not idempotent and never repeated here. A second
             `evacuate` is accepted while the first is under way, and both fail; an `os-stop`
             that comes late stops what was started since. What runs next sees in Nova's records
             whether it arrived.
@@ -196,41 +183,3 @@ class Nova:
                 f"/os-aggregates/{aggregate['id']}/action",
                 json={"add_host": {"host": host}},
             )
-
-    def _all(self, doing: str, path: str, key: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return all pages of a list; each page names the next one."""
-        found: list[dict[str, Any]] = []
-        while True:
-            page = self._call(doing, "GET", path, params=query)
-            found += page[key]
-            links = [li["href"] for li in page.get(f"{key}_links", ()) if li["rel"] == "next"]
-            if not links:
-                return found
-            query = dict(parse_qsl(urlsplit(links[0]).query))
-
-    def _call(
-        self,
-        doing: str,
-        method: str,
-        path: str,
-        tries: int = 3,
-        timeout: int = TIMEOUT,
-        **more: Any,
-    ) -> Any:
-        with translated(doing):
-            answer = self._adapter.request(
-                path,
-                method,
-                microversion=MICROVERSION,
-                timeout=timeout,
-                connect_retries=tries,
-                status_code_retries=tries,
-                retriable_status_codes=[429, 502, 503, 504],
-                raise_exc=False,
-                **more,
-            )
-            if date := answer.headers.get("Date"):
-                self._clock = email.utils.parsedate_to_datetime(date)
-            if answer.status_code >= 400:
-                raise _error(doing, answer.status_code, _said(answer))
-        return answer.json() if answer.content else None

@@ -12,7 +12,8 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from keystoneauth1 import access, adapter, session
 from keystoneauth1.identity import access as access_plugin
@@ -20,18 +21,46 @@ from openstack.config import loader
 from openstack.exceptions import ConfigException
 
 from mistral_actions.errors import RecoveryError, Unauthorized
-from mistral_actions.nova import TIMEOUT, Nova, translated
+from mistral_actions.nova import Nova
+from mistral_actions.service import TIMEOUT, Service, translated
+
+Client = TypeVar("Client", bound=Service)
 
 # A cache, not a memory: an executor that starts empty does the same, with three requests more.
 _MOST = 64
-_cache: OrderedDict[str, Nova] = OrderedDict()
+_cache: OrderedDict[str, "_Caller"] = OrderedDict()
 _lock = threading.Lock()
 
 
+class _Caller:
+    """Whoever started workflows: makes a client for each service once.
+
+    :param adapter_for: returns the keystoneauth adapter for a service type and major version.
+    """
+
+    def __init__(self, adapter_for: Callable[[str, str | None], Any]) -> None:
+        self._adapter_for = adapter_for
+        self._clients: dict[type[Service], Any] = {}
+
+    def client(self, kind: type[Client], service_type: str, version: str | None) -> Client:
+        if kind not in self._clients:
+            self._clients[kind] = kind(self._adapter_for(service_type, version))
+        return self._clients[kind]  # type: ignore[no-any-return] # it is what its key says
+
+
 def nova_of(context: Any) -> Nova:
-    """Return Nova with the rights of whoever started the workflow.
+    """Return Nova with the rights of whoever started the workflow; see `client_of`."""
+    return client_of(context, Nova, "compute")
+
+
+def client_of(
+    context: Any, kind: type[Client], service_type: str, version: str | None = None
+) -> Client:
+    """Return a client of a service with the rights of whoever started the workflow.
 
     :param context: the action context that Mistral gives to `Action.run`.
+    :param kind: class of the client. :param service_type: as in the service catalogue.
+    :param version: major version to look for where the catalogue does not say it.
     :returns: a client whose session and service catalogue are reused within this process.
     :raises Unauthorized: Mistral gave no token, or Keystone refuses it.
     :raises Unavailable: Keystone does not answer.
@@ -46,14 +75,14 @@ def nova_of(context: Any) -> Nova:
     with _lock:
         if key not in _cache:
             with translated("reading the rights of the caller from Keystone"):
-                _cache[key] = Nova(_by_token(security) if token and auth_url else _by_cloud())
+                _cache[key] = _Caller(_by_token(security) if token and auth_url else _by_cloud())
             while len(_cache) > _MOST:
                 _cache.popitem(last=False)
         _cache.move_to_end(key)
-        return _cache[key]
+        return _cache[key].client(kind, service_type, version)
 
 
-def _by_token(security: Any) -> Any:
+def _by_token(security: Any) -> Callable[[str, str | None], Any]:
     verify = False if security.insecure else (security.auth_cacert or True)
     plain = session.Session(verify=verify, timeout=TIMEOUT)
     auth_url = security.auth_uri.rstrip("/")
@@ -64,14 +93,13 @@ def _by_token(security: Any) -> Any:
     plugin = access_plugin.AccessInfoPlugin(
         access.create(body=body, auth_token=security.auth_token), auth_url=auth_url
     )
-    return adapter.Adapter(
-        session.Session(auth=plugin, verify=verify, timeout=TIMEOUT),
-        service_type="compute",
-        region_name=security.region_name,
+    own = session.Session(auth=plugin, verify=verify, timeout=TIMEOUT)
+    return lambda service_type, version: adapter.Adapter(
+        own, service_type=service_type, version=version, region_name=security.region_name
     )
 
 
-def _by_cloud() -> Any:
+def _by_cloud() -> Callable[[str, str | None], Any]:
     if "OS_CLOUD" not in os.environ:
         raise Unauthorized(
             "Mistral passed no token to the action. Turn on Mistral's authentication, or set"
@@ -81,10 +109,12 @@ def _by_cloud() -> Any:
         cloud = loader.OpenStackConfig().get_one()
     except ConfigException as error:
         raise RecoveryError(f"OS_CLOUD of Mistral's executor is of no use: {error}") from None
-    return adapter.Adapter(
-        cloud.get_session(),
-        service_type="compute",
+    own = cloud.get_session()
+    return lambda service_type, version: adapter.Adapter(
+        own,
+        service_type=service_type,
+        version=version,
         region_name=cloud.region_name,
-        interface=cloud.get_interface("compute"),
-        endpoint_override=cloud.get_endpoint("compute"),
+        interface=cloud.get_interface(service_type),
+        endpoint_override=cloud.get_endpoint(service_type),
     )

@@ -20,6 +20,8 @@ _SHOWN = (
 _SERVER_COLUMNS = ("name", "id", "from", "to", "state", "reason")
 _TASK_COLUMNS = ("name", "state", "seconds")
 _LIMIT = 20
+# `openstack recovery plan list` shows these
+PLANS = ("recovery.plan.", "recovery.action_plan.")
 
 
 class ListRecoveries(base.Lister):
@@ -62,7 +64,8 @@ def recoveries(mistral: Mistral, state: str | None = None) -> Iterator[Recovery]
         filters["state"] = STATES[state]
     for execution in mistral.executions(**filters):
         recovery = Recovery.from_execution(execution)
-        if execution.workflow.startswith(PREFIX) and state in (None, recovery.state):
+        ours = execution.workflow.startswith(PREFIX) and not execution.workflow.startswith(PLANS)
+        if ours and state in (None, recovery.state):
             yield recovery
 
 

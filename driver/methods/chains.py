@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from driver.methods.ini import Option
 from driver.methods.model import PHASES, Chain, Place, Problem, Step
-from driver.methods.wording import NAME, NAME_RULE, listed, nearest, shown
+from driver.methods.names import NAME, NAME_RULE
+from driver.wording import listed, nearest, shown
 
 DEFAULTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "instance_failure": {

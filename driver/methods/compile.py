@@ -12,16 +12,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jinja2
-
 from driver.methods.blocks import Block
 from driver.methods.header import WORKBOOK, header
 from driver.methods.model import Methods, MethodsError, Retry
-from driver.methods.quoting import block, constant, expression, literal
 from driver.methods.reader import default_methods
 from driver.methods.resolve import Resolved, resolve
 from driver.methods.results import unknown_results
 from driver.pack import Workbook, parse_workbook
+from driver.quoting import block, constant, expression, literal
+from driver.template import template
 
 # Names with a meaning of their own in Mistral, and the tasks that the template adds
 _TAKEN = frozenset({"version", "noop", "fail", "succeed", "pause"}) | {
@@ -233,7 +232,8 @@ def compile_methods(methods: Methods, chains: Mapping[str, list[Resolved]]) -> C
     ]
     if problems:
         raise MethodsError(problems)
-    text = _template().render(name=WORKBOOK, header=header(methods), methods=found, retry=OWN_RETRY)
+    about = {"name": WORKBOOK, "header": header(methods), "retry": OWN_RETRY}
+    text = template("driver.methods").render(methods=found, **about)
     steps = {
         (f"{method.failure}{'_finally' if task.in_finally else ''}", task.name): task.what
         for method in found
@@ -267,17 +267,6 @@ def _tasks(chain: list[Resolved]) -> list[_Task]:
         end = "report_end" if step.phase == "finally" else None
         found.append(_Task(name, step, end if is_last else names[place + 1]))
     return found
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(  # noqa: S701 - it writes YAML and not HTML
-        loader=jinja2.PackageLoader("driver.methods", "."),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("workbook.yaml.j2")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from driver.errors import DriverError
-from driver.methods.wording import legible
+from driver.wording import legible
 
 FAILURES = ("instance_failure", "process_failure", "host_auto_failure", "host_rh_failure")
 PHASES = ("pre", "main", "post", "finally")
@@ -64,13 +64,6 @@ class MethodsError(DriverError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = [*map(str, self.problems), f"{count}: nothing was compiled or installed"]
         super().__init__("\n".join(lines))
-
-
-@dataclasses.dataclass(frozen=True)
-class Yaql:
-    """A value that the file explicitly calls an expression (``!yaql``); ``text`` without ``<%``."""
-
-    text: str
 
 
 @dataclasses.dataclass(frozen=True)

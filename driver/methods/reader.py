@@ -20,8 +20,9 @@ from driver.methods.model import (
     Problem,
     Step,
 )
+from driver.methods.names import NAME, NAME_RULE
 from driver.methods.settings import read_task
-from driver.methods.wording import NAME, NAME_RULE, legible, nearest, shown
+from driver.wording import legible, nearest, shown
 
 MASAKARI = "taskflow_driver_recovery_flows"
 OURS = "recovery_methods"

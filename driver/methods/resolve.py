@@ -7,8 +7,8 @@ from typing import Any, Literal
 from driver.lint import Catalogue, Signature
 from driver.methods.blocks import BLOCKS, OFFERED, Block
 from driver.methods.model import Methods, MethodsError, Place, Problem, Retry, Step, Task
-from driver.methods.quoting import MARKS
-from driver.methods.wording import listed, nearest, shown
+from driver.quoting import MARKS
+from driver.wording import listed, nearest, shown
 
 # Actions of the pack: idempotent, and they say themselves when they must be run again
 OWN = "recovery."

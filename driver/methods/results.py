@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driver.methods.model import Problem, Yaql
+from driver.methods.model import Problem
 from driver.methods.resolve import Resolved
-from driver.methods.wording import listed, nearest
+from driver.quoting import Yaql
+from driver.wording import listed, nearest
 
 # `$.results.alert`, but no call such as `$.results.get(alert)`, which is null without the result
 _ASKED = re.compile(r"\$\.results\.(\w+)\b(?!\()")

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from driver.methods.ini import Option
-from driver.methods.model import Place, Problem, Retry, Task, Yaql
+from driver.methods.model import Place, Problem, Retry, Task
+from driver.methods.names import NAME, NAME_RULE
 from driver.methods.values import Node, read_mapping
-from driver.methods.wording import NAME, NAME_RULE, listed, nearest, shown
+from driver.quoting import Yaql
+from driver.wording import listed, nearest, shown
 
 _LONGEST_TIMEOUT = 24 * 3600
 _MOST_TRIES = 1000

@@ -17,8 +17,9 @@ from yaql.language import factory
 from yaql.language.exceptions import YaqlException
 
 from driver.methods.ini import Option
-from driver.methods.model import Place, Problem, Yaql
-from driver.methods.wording import legible, shown
+from driver.methods.model import Place, Problem
+from driver.quoting import Yaql
+from driver.wording import legible, shown
 
 # Deeper ones are no input of any action; who walks through a value may recurse
 _DEEPEST = 20

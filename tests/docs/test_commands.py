@@ -31,7 +31,29 @@ ELSEWHERE = {
         "test_install.py: the extra is there, and the commands load",
     "systemctl restart mistral-api mistral-engine mistral-executor":
         "the lab starts Mistral with the actions of the pack",
+    **dict.fromkeys(
+        (
+            "openstack optimize actionplan show <uuid> -f json > plan.json",
+            "openstack optimize action list --action-plan <uuid> --detail --limit 0 -f json"
+            " >> plan.json",
+            "openstack recovery plan run plan.json --wait",
+        ),
+        "there is no Watcher in the lab; what its client prints is read in tests/unit",
+    ),
+    "pip install 'mistral-recovery[api]'": "test_install.py: the extra is there",
+    "waitress-serve --listen=127.0.0.1:9323 driver.api.wsgi:application":
+        "tests/functional/test_api.py, on a free port",
+    **dict.fromkeys(
+        (
+            line
+            for line in (ROOT / "docs/api.md").read_text().splitlines()
+            if line.startswith("curl ")
+        ),
+        "tests/functional/test_api.py runs all of them",
+    ),
 }
+# Refused by the command itself: no execution in Mistral fails.
+NO_EXECUTION = ("openstack recovery methods", "openstack recovery plan run")
 
 
 @pytest.fixture
@@ -98,15 +120,19 @@ def test_every_command_of_a_document_ends_as_the_document_says(
         assert block.commands, f"{document.name}:{block.line}: no command"
         expected = int(block.marks.get("exit", 0))
         assert len(block.commands) == 1 or not expected, "which one is to fail?"
-        # a difference between files is no recovery that was refused
-        refused += expected != 0 and not block.commands[0].startswith("openstack recovery methods")
+        refused += expected != 0 and not block.commands[0].startswith(NO_EXECUTION)
         prepare(cloud, block.marks)
         done = run(cloud, "\n".join(block.commands))
         assert done.returncode == expected, say(document, block, done)
 
     # a recovery that was started and not waited for ends well too
     wait_for("all have ended", lambda: all(e["state"] != "RUNNING" for e in executions(cloud)))
-    failed = [execution for execution in executions(cloud) if execution["state"] == "ERROR"]
+    failed = [
+        execution
+        for execution in executions(cloud)
+        if execution["state"] == "ERROR"
+        and not execution["state_info"].startswith("The plan was cancelled")
+    ]
     assert len(failed) == refused, [execution["state_info"] for execution in failed]
 
 

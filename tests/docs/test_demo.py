@@ -63,7 +63,8 @@ def test_the_second_act_ends_on_the_second_reserved_host(line_like) -> None:
     assert line_like(r"SUCCEEDED \(RECOVERED\): 2 servers evacuated from compute2: 2 to compute6")
     for name in ("app1", "app2"):
         assert line_like(rf"\| {name} +\| ACTIVE +\| compute6 \|$")
-    assert line_like(r"\| +\| evacuate_to_reserved_hosts > evacuate_to_reserved_host +ERROR")
+    refused = "host_rh_failure > evacuate_instances_task > evacuate_to_reserved_host"
+    assert line_like(rf"\| +\| {refused} +ERROR")
 
 
 def test_no_password_and_no_token_of_the_lab_is_shown(shown: str, state: Path) -> None:

@@ -31,7 +31,9 @@ for name in {entry_point.module for entry_point in pack.entry_points}:
     print("from", sys.modules[name].__file__)
 for text in pack.requires:
     needed = Requirement(text)
-    if needed.marker is None or needed.marker.evaluate({"extra": "cli"}):
+    if needed.marker is None or any(
+        needed.marker.evaluate({"extra": extra}) for extra in ("cli", "api")
+    ):
         print("there" if needed.specifier.contains(metadata.version(needed.name)) else "not", text)
 print("workbooks", find_workbooks())
 """

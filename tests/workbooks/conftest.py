@@ -24,7 +24,7 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def mistral(tmp_path_factory):
-    """A Mistral that has the pack's workbooks and the one of the harness's own tests."""
+    """A Mistral that has the pack's workbooks and those that tests need besides."""
     with pytest.MonkeyPatch.context() as patch:
         # Some libraries load eventlet merely because it is installed, and it would then warn at
         # every fork of this process. Mistral runs on threads, which mistral.cmd says to them.
@@ -36,7 +36,8 @@ def mistral(tmp_path_factory):
     mistral = VirtualMistral(database)
     for workbook in pack.read_workbooks():
         mistral.install(workbook.text)
-    mistral.install((HERE / "fixtures" / "rehearsed.yaml").read_text(encoding="utf-8"))
+    for path in sorted((HERE / "fixtures").glob("*.yaml")):
+        mistral.install(path.read_text(encoding="utf-8"))
     yield mistral
     mistral.close()
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from driver import lint, pack
 from driver.methods.apply import located
 from driver.methods.compile import compile_methods, default_workbook
-from driver.methods.model import Chain, Methods, MethodsError, Place, Retry, Step, Task, Yaql
+from driver.methods.model import Chain, Methods, MethodsError, Place, Retry, Step, Task
 from driver.methods.reader import default_methods, read_methods
 from driver.methods.resolve import resolve
+from driver.quoting import Yaql
 from tests.unit.driver.methods import random_files
 
 PLAN = {

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from oslo_config import types
 
 from driver.methods.model import FAILURES, PHASES, MethodsError
+from driver.methods.names import NAME
 from driver.methods.reader import read_methods
-from driver.methods.wording import NAME
 from tests.unit.driver.methods.test_reader import GUIDE, OURS, SAMPLE
 
 PIECES = [

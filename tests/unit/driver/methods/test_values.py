@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driver.methods.ini import Option
-from driver.methods.model import Place, Yaql
+from driver.methods.model import Place
 from driver.methods.values import read_mapping
+from driver.quoting import Yaql
 
 
 def read(text):

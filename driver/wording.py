@@ -1,12 +1,8 @@
 """Names and values of a file in the sentences that people read."""
 
 import difflib
-import re
 from collections.abc import Iterable
 
-# A name in a chain becomes part of a workbook: nothing that YAML or an expression could see in it
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-NAME_RULE = "letters, digits, _ . and -, at most 64, beginning with a letter or _"
 _LONGEST = 60
 
 
@@ -28,13 +24,14 @@ def shown(value: object) -> str:
     return kinds.get(type(value)) or legible(repr(value))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return the end of a sentence that names what was probably meant; nothing if unclear.
 
     :param name: what was given.
     :param known: what there is.
+    :param likeness: from 0 to 1: how much it must be alike.
     """
-    close = difflib.get_close_matches(name[:_LONGEST], sorted(known), n=1)
+    close = difflib.get_close_matches(name[:_LONGEST], sorted(known), n=1, cutoff=likeness)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -1,9 +1,10 @@
 """Write values into a workbook so that Mistral makes of them exactly what they are.
 
-Every value of an operator's file goes through :func:`literal`, and all is written by :func:`block`:
+Every value of somebody else's goes through :func:`literal`, and all is written by :func:`block`:
 no text becomes YAML or an expression by accident.
 """
 
+import dataclasses
 import re
 import sys
 from collections.abc import Mapping
@@ -11,15 +12,20 @@ from typing import Any
 
 import yaml
 
-from driver.methods.model import Yaql
-
 # What makes Mistral look for an expression: YAQL's mark and Jinja's two
 MARKS = re.compile(r"<%|{{|{%")
 _NOT_AS_IT_IS = re.compile(r"""[\\'%{}]|[^ -~\u00a0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]""")
 
 
+@dataclasses.dataclass(frozen=True)
+class Yaql:
+    """A value that a file explicitly calls an expression (``!yaql``); ``text`` without ``<%``."""
+
+    text: str
+
+
 class _Quoted(str):
-    """A text of the operator's; it is written in quotes."""
+    """A text that is written in quotes."""
 
 
 def expression(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Action plans: read, checked, and compiled to Mistral workbooks; runs outside Mistral."""

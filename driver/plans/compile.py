@@ -1,0 +1,254 @@
+"""Compile an action plan to a workbook with the workflows `run` and `rollback`.
+
+One task per action, so that Mistral and Horizon show the plan as it is. A failure leads on, too:
+whether it matters is for the rule to say, in the last task. What a task costs Mistral is its
+definition (each line is validated) and its context (copied to each task), so both are lean, and
+what a task must know of others is asked by YAQL functions (``mistral_actions/plan_functions.py``).
+The same plan gives the same text, byte for byte, whatever the order of its actions in the file.
+"""
+
+import dataclasses
+import itertools
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from driver.pack import Workbook, parse_workbook
+from driver.plans.model import ANY, Action, Plan
+from driver.plans.types import ACTION_TYPES, IDLE_TYPES
+from driver.quoting import block, constant, expression, literal
+from driver.template import template
+from driver.wording import legible
+
+_REPORTS = ("report_plan", "report_rollback")
+_WAITING = {"action": "std.noop", "safe-rerun": True, "retry": {"count": 60, "delay": 2}}
+_LONGEST_NAME = 80  # characters of a resource in the name of a task; Mistral takes 255 in all
+
+
+def workbook_name(uuid: str) -> str:
+    """Return the name of the workbook that a plan is compiled to."""
+    return f"recovery.plan.{uuid}"
+
+
+def compile_plan(plan: Plan, rule: str) -> Workbook:
+    """Return the workbook that carries out a plan, and undoes it.
+
+    :param rule: ALWAYS or ANY, see :func:`driver.plans.model.choose_rule`.
+    """
+    name, tasks = workbook_name(plan.uuid), task_names(plan)
+    run = _with_layers(_run(plan, rule, tasks))
+    undo = _with_layers(_rollback(plan, tasks))
+    strategy = f" of strategy {legible(plan.strategy)}" if plan.strategy else ""
+    count = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
+    about = f"Action plan {plan.uuid}{strategy}: {count}, rule {rule}."
+    text: str = template("driver.plans").render(
+        name=name,
+        uuid=plan.uuid,
+        description=block({"description": about}),
+        rule=rule,
+        run=[task.text for task in run],
+        run_leaves=sum(task.is_leaf for task in run),
+        rollback=[task.text for task in undo],
+        rollback_leaves=sum(task.is_leaf for task in undo),
+    )
+    return parse_workbook(f"{text.rstrip()}\n", pathlib.Path(f"{name}.yaml"))
+
+
+def task_names(plan: Plan) -> dict[str, str]:
+    """Return the names of the actions' tasks by the actions' uuids.
+
+    A name is the type and the resource. Databases compare names without regard to case.
+    """
+    taken, names = set(_REPORTS), {}
+    for action in plan.actions:
+        what = re.sub(r"[^A-Za-z0-9_]+", "_", action.name or "").strip("_")[:_LONGEST_NAME]
+        base = f"{action.type}_{what}" if what else action.type
+        numbered = (f"{base}_{number}" for number in itertools.count(2))
+        free = (name for name in itertools.chain([base], numbered) if name.lower() not in taken)
+        names[action.uuid] = name = next(free)
+        taken.add(name.lower())
+    return names
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """A task of a compiled workflow: what it does, and the names of the tasks around it.
+
+    Without a workflow it only waits for those before it.
+    """
+
+    name: str
+    description: str
+    workflow: str | None
+    input: Mapping[str, Any]
+    before: list[str]
+    next: list[str]
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.next[0] in _REPORTS
+
+    @property
+    def text(self) -> str:
+        body = {
+            "description": self.description,
+            "join": "all" if len(self.before) > 1 else None,
+            "workflow": f"recovery.action.{self.workflow}" if self.workflow else None,
+            **({} if self.workflow else _WAITING),
+            "input": self.input,
+            "on-success": self.next,
+            "on-error": self.next,
+        }
+        return block({self.name: {key: value for key, value in body.items() if value}})
+
+
+def _run(plan: Plan, rule: str, tasks: Mapping[str, str]) -> list[_Task]:
+    children = _children(plan)
+    found = []
+    for action in plan.actions:
+        parents = sorted(tasks[parent] for parent in action.parents)
+        inputs = {
+            "plan": plan.uuid,
+            "action": action.uuid,
+            "parameters": None if action.is_skipped else literal(dict(action.parameters)),
+        }
+        if rule == ANY and parents:
+            inputs["satisfied"] = expression(f"satisfied_by([{', '.join(parents)}])")
+        found.append(
+            _Task(
+                tasks[action.uuid],
+                _description(action, parents if rule == ANY else []),
+                action.type,
+                inputs,
+                parents,
+                [tasks[child] for child in children[action.uuid]] or ["report_plan"],
+            )
+        )
+    return found
+
+
+def _with_layers(tasks: list[_Task]) -> list[_Task]:
+    """Let tasks that wait for the same tasks wait for them once, at a task of their own.
+
+    Watcher makes layers in which each action waits for all of the layer before. Mistral looks
+    again and again for the way to every join: with ten joins of ten it does not come to an end.
+    """
+    groups: dict[frozenset[str], list[_Task]] = {}
+    for task in tasks:
+        if len(task.before) > 1:
+            groups.setdefault(frozenset(task.before), []).append(task)
+    names = {task.name for task in tasks}
+    found = {task.name: task for task in tasks}
+    ahead: dict[str, _Task] = {}
+    for before, group in groups.items():
+        if len(group) < 2:
+            continue
+        name = next(free for n in itertools.count(1) if (free := f"layer_{n}") not in names)
+        names.add(name)
+        behind = [task.name for task in group]
+        what = "wait for all of the layer before"
+        ahead[behind[0]] = _Task(name, what, None, {}, group[0].before, behind)
+        for one in behind:
+            found[one] = dataclasses.replace(found[one], before=[name])
+        for one in before:
+            others = [task for task in found[one].next if task not in behind]
+            found[one] = dataclasses.replace(found[one], next=[*others, name])
+    return [one for name, task in found.items() for one in (ahead.get(name), task) if one]
+
+
+def _description(action: Action, alternatives_to: list[str]) -> str:
+    what = f"{action.type} {legible(action.name or '')}".strip()
+    if action.is_skipped:
+        return f"{what}: skipped by an administrator"
+    if alternatives_to:
+        return f"{what}, unless one of {', '.join(alternatives_to)} has succeeded"
+    return what
+
+
+def _rollback(plan: Plan, tasks: Mapping[str, str]) -> list[_Task]:
+    undone_before = _undo_order(plan)
+    last_first = [action for action in reversed(plan.actions) if action.uuid in undone_before]
+    last_first.sort(key=lambda action: not _closes(action))
+    order = [action.uuid for action in last_first]
+    before = {uuid: sorted(undone_before[uuid], key=order.index) for uuid in order}
+    after = {uuid: [one for one in order if uuid in undone_before[one]] for uuid in order}
+    found = []
+    for action in last_first:
+        name, inverse = tasks[action.uuid], ACTION_TYPES[action.type].inverse
+        undo = expression(f"undo_parameters({constant(plan.uuid)}, {name})")
+        found.append(
+            _Task(
+                f"undo_{name}",
+                f"undo {name}" if inverse else f"{name} cannot be undone",
+                inverse or "nop",
+                # no plan: a plan that was cancelled may still be rolled back
+                {"plan": None, "action": action.uuid, "parameters": undo if inverse else None},
+                [f"undo_{tasks[one]}" for one in before[action.uuid]],
+                [f"undo_{tasks[one]}" for one in after[action.uuid]] or ["report_rollback"],
+            )
+        )
+    return found
+
+
+def _undo_order(plan: Plan) -> dict[str, set[str]]:
+    """Return for each action that gets a task the ones that must be undone before it.
+
+    What changes nothing needs no task, unless leaving it out would cost more edges than it has.
+    """
+    before = {uuid: set(children) for uuid, children in _children(plan).items()}
+    after = {action.uuid: set(action.parents) for action in plan.actions}
+    idle = [one.uuid for one in plan.actions if one.is_skipped or one.type in IDLE_TYPES]
+    for uuid in [*reversed(idle), *idle]:
+        ahead, behind = before.get(uuid, set()), after.get(uuid, set())
+        if uuid not in before or len(ahead) * len(behind) > len(ahead) + len(behind):
+            continue
+        for other in behind:
+            before[other] = before[other] - {uuid} | ahead
+        for other in ahead:
+            after[other] = after[other] - {uuid} | behind
+        del before[uuid], after[uuid]
+    _open_first(plan, before)
+    return before
+
+
+def _open_first(plan: Plan, before: dict[str, set[str]]) -> None:
+    """Let what the plan took out of service be put back first: Nova moves no server to it before.
+
+    :param before: see `_undo_order`; changed.
+    """
+    closed = [one.uuid for one in plan.actions if one.uuid in before and _closes(one)]
+    for own in closed:
+        ahead, before[own] = before[own], set()
+        for others in before.values():
+            if own in others:  # what came before it is undone after all that came behind it
+                others |= ahead
+    children = _children(plan)
+    for own in closed:
+        later = (_descendants(children, own) & before.keys()) - set(closed)
+        for uuid in later:
+            if not before[uuid] & later:
+                before[uuid].add(own)
+
+
+def _closes(action: Action) -> bool:
+    state = str(action.parameters.get("state")).lower()
+    return action.type == "change_nova_service_state" and state in ("disabled", "offline", "down")
+
+
+def _descendants(children: Mapping[str, list[str]], uuid: str) -> set[str]:
+    found: set[str] = set()
+    ahead = [uuid]
+    while ahead:
+        new = set(children[ahead.pop()]) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def _children(plan: Plan) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {action.uuid: [] for action in plan.actions}
+    for action in plan.actions:
+        for parent in action.parents:
+            found[parent].append(action.uuid)
+    return found

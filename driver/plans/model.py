@@ -1,0 +1,117 @@
+"""An action plan as plain data, and what can be wrong in a file that describes one."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from driver.errors import DriverError
+from driver.wording import listed, nearest, shown
+
+ALWAYS, ANY = "ALWAYS", "ANY"
+RULES = (ALWAYS, ANY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in a file something stands.
+
+    :param file: the file, as it was named.
+    :param line: line in it, counted from 1.
+    :param path: what stands there, for instance ``actions[2].parameters.flavor``.
+    """
+
+    file: str
+    line: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.path}" if self.path else f"{self.file}:{self.line}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a plan, with a sentence for people that says what."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class PlanError(DriverError):
+    """A plan cannot be carried out as it is.
+
+    :param problems: everything that is wrong; kept by line.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(dict.fromkeys(problems), key=lambda found: found.place.line)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([*map(str, self.problems), f"{count}: nothing was started"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Action:
+    """One action of a plan.
+
+    :param uuid: its id, in lower case.
+    :param type: one of ``driver.plans.types.ACTION_TYPES``.
+    :param parameters: exactly as they shall reach it.
+    :param parents: uuids of the actions after which it runs, sorted; none twice.
+    :param name: what people call it, or its resource; None: nobody said.
+    :param is_skipped: an administrator has taken it out of the plan.
+    """
+
+    uuid: str
+    type: str
+    parameters: Mapping[str, Any]
+    parents: tuple[str, ...] = ()
+    name: str | None = None
+    is_skipped: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """An action plan: a graph without cycles.
+
+    :param uuid: its id, in lower case; also that of its execution.
+    :param actions: parents first, otherwise by uuid: not as the file orders them.
+    :param strategy: name of the strategy that made it; None: unknown.
+    :param rule: ALWAYS or ANY, where the file says so.
+    """
+
+    uuid: str
+    actions: tuple[Action, ...]
+    strategy: str | None = None
+    rule: str | None = None
+
+
+def choose_rule(
+    plan: Plan, given: str | None = None, settings: Mapping[str, Any] | None = None
+) -> str:
+    """Return the rule by which a plan is carried out: ALWAYS or ANY.
+
+    :param given: for this run; it wins over the plan's own, which wins over the settings.
+    :param settings: the Mistral environment ``recovery``; ``action_execution_rule`` in it says
+        which strategies have which rule, as in Watcher. A strategy that is not in it: ALWAYS.
+    :raises DriverError: what was given, or what is set for this strategy, is no rule.
+    """
+    if given is not None:
+        return _rule(given, "the rule that was given")
+    if plan.rule is not None:
+        return plan.rule
+    rules = (settings or {}).get("action_execution_rule") or {}
+    if not isinstance(rules, Mapping):
+        where = "action_execution_rule in the Mistral environment 'recovery'"
+        raise DriverError(f"{where} must be a mapping of strategies to rules, not {shown(rules)}")
+    if plan.strategy not in rules:
+        return ALWAYS
+    return _rule(rules[plan.strategy], f"action_execution_rule of strategy {shown(plan.strategy)}")
+
+
+def _rule(value: Any, what: str) -> str:
+    if value in RULES:
+        return str(value)
+    hint = nearest(str(value).upper(), RULES)
+    raise DriverError(f"{what} is {shown(value)}; it can be {listed(RULES)}{hint}")

@@ -1,0 +1,246 @@
+"""Action plans on Mistral: start, list, read, cancel, roll back, wait.
+
+What may be cancelled and rolled back is for the workflows in `recovery.action_plan` to say, so that
+it holds for plain Mistral, too.
+"""
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from driver.client import EXECUTION_ENDED, Execution, Mistral
+from driver.errors import ConflictError, DriverError, NotFoundError, WorkflowMissingError
+from driver.plans import look
+from driver.plans.compile import compile_plan
+from driver.plans.model import Plan, choose_rule
+from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
+from driver.plans.waiting import Steps, until
+from driver.progress import Reporter
+from driver.transport import Record
+from driver.wording import legible
+
+T = TypeVar("T")
+
+_ENVIRONMENT = "recovery"
+_ACTIONS = "recovery.action."
+_GATE = "check_plan"
+# Seconds until Mistral has said whether it does what it was asked for; it may say so later.
+_DECIDES = 30.0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A plan that was started.
+
+    :param plan: how it stands, without its actions.
+    :param is_new: False if it had been started before, and was left as it is.
+    """
+
+    plan: PlanStatus
+    is_new: bool
+
+
+class OtherPlanError(DriverError):
+    """Mistral has something else with the uuid of a plan; nothing was changed."""
+
+
+class Plans:
+    """The action plans of one Mistral.
+
+    :param mistral: where they run; all is done with the rights of its caller.
+    :param sleep: replaced by tests.
+    :param clock: replaced by tests.
+    """
+
+    def __init__(
+        self,
+        mistral: Mistral,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._mistral = mistral
+        self._sleep = sleep
+        self._clock = clock
+
+    def start(self, plan: Plan, rule: str | None = None) -> Started:
+        """Compile a plan, install what it is compiled to, and start it; once.
+
+        One that was started before is left as it is, however it has ended.
+
+        :param rule: ALWAYS or ANY; None: the plan's own, else what the Mistral environment
+            `recovery` has for its strategy, else ALWAYS.
+        :raises OtherPlanError: Mistral has another plan with this uuid.
+        :raises WorkflowMissingError: the pack's workbooks are not installed.
+        """
+        settings = None
+        if rule is None and plan.rule is None and plan.strategy is not None:
+            settings = self._mistral.environment(_ENVIRONMENT)
+        rule = choose_rule(plan, rule, settings)
+        is_new = self._install(plan, rule) or not self._was_run(plan.uuid)
+        run = self._mistral.start(look.workflow_of(plan.uuid), {}, plan.uuid, _about(plan, rule))
+        if run.workflow != look.workflow_of(plan.uuid):
+            text = f"the uuid {plan.uuid} is that of an execution of {run.workflow}"
+            raise OtherPlanError(f"{text}: give the plan another one")
+        return Started(plan_status(run, []), is_new)
+
+    def plans(self) -> Iterator[PlanStatus]:
+        """Yield the plans that were started, newest first, without their actions."""
+        return look.read_all(self._mistral)
+
+    def read(self, plan: str) -> PlanStatus:
+        """Return how it stands with a plan and its actions.
+
+        :param plan: its uuid.
+        :raises NotFoundError: Mistral has no such plan.
+        """
+        return look.read(self._mistral, plan)
+
+    def read_rollback(self, plan: str) -> tuple[ActionStatus, ...]:
+        """Return how it stands with the undoing of each action; empty if it was not begun."""
+        return look.read_rollback(self._mistral, plan)
+
+    def cancel(self, plan: str) -> Control:
+        """Begin to cancel a plan; it ends when what cannot be aborted has ended.
+
+        :param plan: its uuid.
+        :returns: the cancelling; a refused one has ended, FAILED, with PLAN_ENDED or
+            CANCEL_RUNNING.
+        :raises NotFoundError: Mistral has no such plan.
+        """
+        return self._control(look.CANCEL, plan, {})
+
+    def rollback(self, plan: str, max_age: int | None = None) -> Control:
+        """Begin to undo what a plan has done.
+
+        :param plan: its uuid.
+        :param max_age: seconds since its end after which that is refused; None: 3600.
+        :returns: the rollback; a refused one has ended, FAILED, with WRONG_STATE, TOO_OLD or
+            ALREADY_ROLLED_BACK.
+        :raises NotFoundError: Mistral has no such plan.
+        """
+        return self._control(look.ROLLBACK, plan, {} if max_age is None else {"max_age": max_age})
+
+    def wait(self, plan: str, reporter: Reporter, timeout: float | None = None) -> PlanStatus:
+        """Wait until a plan has ended, and return how; until then show how far it is.
+
+        :param timeout: seconds; None waits for as long as it takes.
+        :raises NotFoundError: Mistral has no such plan.
+        :raises StillRunningError: the timeout is over; the plan goes on.
+        :raises UnreachableError: Mistral gave no answer for a minute.
+        """
+        uuid = look.find(self._mistral, plan).id
+        steps = Steps(self._patient, uuid, "run")
+
+        def ended() -> PlanStatus | None:
+            state = self._patient.execution_state(uuid)
+            if state not in EXECUTION_ENDED:
+                reporter.show(steps.progress(state))
+                return None
+            status = look.read(self._patient, uuid)
+            return status if status.ended else None
+
+        return self._until(ended, uuid, reporter, timeout)
+
+    def wait_for(
+        self, control: Control, reporter: Reporter, timeout: float | None = None
+    ) -> Control:
+        """Wait until a cancelling or a rollback has ended; otherwise as :meth:`wait`."""
+        verb = "rollback" if control.verb == "rollback" else "run"
+        steps = Steps(self._patient, control.plan, verb)
+
+        def ended() -> Control | None:
+            state = self._patient.execution_state(control.id)
+            if state not in EXECUTION_ENDED:
+                reporter.show(steps.progress(state))
+                return None
+            return Control.from_execution(self._patient.execution(control.id))
+
+        return self._until(ended, control.plan, reporter, timeout)
+
+    @property
+    def _patient(self) -> Mistral:
+        # Being patient is done in the loop, where the person who waits can be told.
+        return self._mistral.with_patience(0)
+
+    def _until(
+        self, ended: Callable[[], T | None], plan: str, reporter: Reporter, timeout: float | None
+    ) -> T:
+        return until(ended, goes_on(plan), reporter, timeout, self._sleep, self._clock)
+
+    def _install(self, plan: Plan, rule: str) -> bool:
+        """Install the workbook of a plan, if it is not there; return whether it was not."""
+        book = compile_plan(plan, rule)
+        there = self._mistral.workbook(book.name)
+        if there is None:
+            self._check_types(plan)
+            try:
+                self._mistral.add_workbook(book.text)
+                return True
+            except ConflictError:  # somebody was faster: perhaps an earlier try of this call
+                there = self._mistral.workbook(book.name)
+        if there != book.text:
+            raise OtherPlanError(
+                f"this Mistral has another plan with the uuid {plan.uuid}, or this one under "
+                f"another rule: see `openstack recovery plan show {plan.uuid}`. Give the new plan "
+                "a uuid of its own, or leave it at what there is"
+            )
+        return False
+
+    def _was_run(self, uuid: str) -> bool:
+        try:
+            look.find(self._mistral, uuid)
+        except NotFoundError:
+            return False
+        return True
+
+    def _check_types(self, plan: Plan) -> None:
+        there = self._mistral.workflow_names(_ACTIONS)
+        missing = {f"{_ACTIONS}{action.type}" for action in plan.actions} - there
+        if missing:
+            raise WorkflowMissingError(
+                f"workflow {min(missing)} is not installed in this Mistral: "
+                "run `openstack recovery sync`"
+            )
+
+    def _control(self, workflow: str, plan: str, more: Record) -> Control:
+        """Start what cancels a plan or rolls it back, and wait until it has accepted or refused."""
+        run = look.find(self._mistral, plan)
+        before = {one.id for one in look.Controls(self._mistral, workflow).of(run)}
+        # Those that ask at the same moment start one together; one that was refused before
+        # must not stand in the way.
+        own_id = next(name for name in _ids(run.id, workflow) if name not in before)
+        begun = self._mistral.start(workflow, {"plan": run.id, **more}, own_id)
+        give_up_at = self._clock() + _DECIDES
+        while not (begun.ended or self._has_passed(begun) or self._clock() >= give_up_at):
+            self._sleep(0.3)
+            begun = self._mistral.execution(begun.id)
+        return Control.from_execution(begun)
+
+    def _has_passed(self, begun: Execution) -> bool:
+        tasks = self._mistral.tasks(begun.id, "id,name,state")
+        return any(task["name"] == _GATE and task["state"] == "SUCCESS" for task in tasks)
+
+
+def goes_on(plan: str) -> str:
+    """Return the sentence for everyone who stops watching."""
+    return (
+        "it goes on in Mistral; watch the plan again with "
+        f"`openstack recovery plan show {plan} --wait`"
+    )
+
+
+def _ids(plan: str, workflow: str) -> Iterator[str]:
+    """Yield the ids that the executions of a workflow have that is about a plan."""
+    verb = workflow.rpartition(".")[2]
+    names = itertools.chain([verb], (f"{verb} {number}" for number in itertools.count(2)))
+    return (str(uuid.uuid5(uuid.UUID(plan), name)) for name in names)
+
+
+def _about(plan: Plan, rule: str) -> str:
+    """Return what a list of executions tells of a plan."""
+    count = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
+    strategy = f", strategy {legible(plan.strategy)}" if plan.strategy else ""
+    return f"{count}, rule {rule}{strategy}"

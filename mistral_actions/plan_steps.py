@@ -1,0 +1,183 @@
+"""What the steps of an action of a plan have in common.
+
+Each type of action is a workflow `recovery.action.<type>` of two steps: a check, which writes
+nothing and says what is to be done, and a polled step, which does it and looks until it has ended.
+What is to be done (`todo`) holds all that the second step needs, and what undoes the action.
+
+No step keeps a memory. Nova records what was done with a server, and `todo` knows the newest of
+these records at the time of the check: what is newer has been done since. So a step that any
+process runs again never does a thing twice.
+"""
+
+import re
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.base import RecoveryAction
+from mistral_actions.errors import Failed, RecoveryError, report
+from mistral_actions.inputs import Option
+
+POLL_SECONDS = 2  # the `delay` of the polled steps in the workbook
+
+# May be set in the Mistral environment `recovery`: seconds until an action must have ended. Long,
+# because the live migration of a busy server takes as long as it takes.
+OPTIONS = {"action_timeout": Option(inputs.whole_number(1, 604800), 3600)}
+
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
+
+
+def identifier(value: Any) -> str:
+    """Parse an id: it becomes part of a path."""
+    if isinstance(value, str) and _ID.match(value) and value.strip("."):
+        return value
+    raise ValueError("an id: letters, digits and _ . : - only")
+
+
+def details_of(action: Any, type_: str, resource: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the `details` of the report of an action.
+
+    :param action: its uuid. :param type_: its type.
+    :param resource: `id` and `name` of what it is about.
+    """
+    nothing = {"id": None, "name": None}
+    return {
+        "action": action,
+        "type": type_,
+        "resource": resource or nothing,
+        "undo": None,
+        "abort_error": None,
+    }
+
+
+class Check(RecoveryAction):
+    """The first step of an action: see whether there is something to do; writes nothing; polled.
+
+    :param action: uuid of the action. :param parameters: its parameters; null: it is not needed.
+    :param satisfied: why it is not needed: its alternative has succeeded.
+    :param cancelled: whether the plan is being cancelled.
+    :param settings: the Mistral environment `recovery`.
+    :returns: what is to be done, with a report; `go_on` is false if it is nothing.
+    """
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Add what is the same for all to the text that operators see of each."""
+        super().__init_subclass__(**more)
+        same = (Check.__doc__ or "").partition("\n\n")[2]
+        cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{same}"
+
+    _type = ""
+    _resource: dict[str, Any] | None = None  # id and name of what it is about, once it is found
+
+    def __init__(
+        self,
+        action: Any,
+        parameters: Any = None,
+        satisfied: Any = None,
+        cancelled: Any = False,
+        settings: Any = None,
+    ) -> None:
+        self.action = action
+        self.parameters = parameters
+        self.satisfied = satisfied
+        self.cancelled = cancelled
+        self.settings = settings or {}
+
+    def act_for(self, context: Any) -> Any:
+        """Return what is to be done; a failure knows the action that it is about."""
+        if self.satisfied:
+            return self._ended("SKIPPED", "ALTERNATIVE_SUCCEEDED", str(self.satisfied))
+        if self.cancelled:
+            return self._ended("CANCELLED", "CANCELLED", "The plan was cancelled before it began.")
+        if self.parameters is None:
+            return self._ended("SKIPPED", "NOTHING_TO_DO", "There is nothing to be done.")
+        try:
+            return self._look(context)
+        except RecoveryError as error:
+            error.details = {**self._details(), **error.details}
+            raise
+
+    def _look(self, context: Any) -> Any:
+        return super().act_for(context)
+
+    def _given(self, name: str) -> Any:
+        return self.parameters.get(name) if isinstance(self.parameters, dict) else None
+
+    def _parameter(self, name: str, parse: inputs.Parse, default: Any = None) -> Any:
+        """Return a parameter; one without default is required.
+
+        :raises BadInput: it cannot be parsed.
+        """
+        if default is not None and inputs.bare(self._given(name)) is None:
+            return default
+        return inputs.required(self._given(name), name, parse)
+
+    def _optional(self, name: str, parse: inputs.Parse) -> Any:
+        given = inputs.bare(self._given(name))
+        return None if given is None else inputs.required(given, name, parse)
+
+    def _details(self) -> dict[str, Any]:
+        known = self._resource or {"id": inputs.bare(self._given("resource_id")), "name": None}
+        return details_of(self.action, self._type, known)
+
+    def _todo(self, undo: Any, **more: Any) -> dict[str, Any]:
+        """Return what is to be done.
+
+        :param undo: parameters of the inverse action, or None if there is none.
+        """
+        timeout = inputs.merge(OPTIONS, {}, self.settings)["action_timeout"]
+        details = self._details()
+        details["undo"] = {"parameters": undo} if undo else None
+        text = f"{self._type} of {details['resource']['name']} has not ended."
+        return {
+            "go_on": True,
+            "resource": details["resource"],
+            "polls": max(1, timeout // POLL_SECONDS),
+            **more,
+            "report": report("FAILED", "NOT_ENDED", text, details),
+        }
+
+    def _ended(self, state: str, reason: str, message: str) -> dict[str, Any]:
+        """Return that nothing is to be done."""
+        return {"go_on": False, "report": report(state, reason, message, self._details())}
+
+    def _busy(self, now: str) -> dict[str, Any]:
+        """Return that it must be looked at again."""
+        told = self._ended("FAILED", "NOT_ENDED", f"{self._type} has not begun: {now}.")
+        return {"finished": False, "message": now, **told}
+
+
+class Step(RecoveryAction):
+    """The second step of an action: does it, once, and looks until it has ended; polled.
+
+    :param todo: what the check has found.
+    """
+
+    def __init__(self, todo: dict[str, Any]) -> None:
+        self.todo = todo
+
+    @property
+    def _id(self) -> str:
+        return str(self.todo["resource"]["id"])
+
+    @property
+    def _name(self) -> str:
+        return str(self.todo["resource"]["name"])
+
+    def _succeeded(self, message: str, undo: Any = None) -> dict[str, Any]:
+        """Return the end.
+
+        :param undo: parameters of the inverse action where more is known than at the check.
+        """
+        more = {"undo": {"parameters": undo}} if undo else {}
+        return {"finished": True, "report": self._report("SUCCEEDED", "DONE", message, more)}
+
+    def _not_yet(self, now: str) -> dict[str, Any]:
+        """Return the result of a look that must be repeated."""
+        return {"finished": False, "message": now, "report": self.todo["report"]}
+
+    def _failed(self, code: str, message: str) -> Failed:
+        return Failed(message, code, self.todo["report"]["details"])
+
+    def _report(self, state: str, code: str, message: str, more: Any = None) -> dict[str, Any]:
+        return report(state, code, message, {**self.todo["report"]["details"], **(more or {})})

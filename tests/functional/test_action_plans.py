@@ -1,0 +1,191 @@
+"""Action plans from the command line, on a real Mistral and a real Nova."""
+
+import json
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.support import Cloud, wait_for
+
+OPENSTACK = str(Path(sys.executable).parent / "openstack")
+
+
+def plan_command(cloud: Cloud, *command: str, text: str | None = None) -> dict[str, Any]:
+    """Run `openstack recovery plan ...`; return status, output and messages."""
+    done = subprocess.run(
+        [OPENSTACK, "recovery", "plan", *command],
+        env={**cloud.lab.env, "PYTHONWARNINGS": "ignore"},
+        input=text,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return {"status": done.returncode, "out": done.stdout, "said": done.stderr}
+
+
+def action(type_: str, *parents: str, name: str, **parameters: object) -> dict[str, object]:
+    return {
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+        "type": type_,
+        "name": name,
+        "parameters": parameters,
+        "parents": [str(uuid.uuid5(uuid.NAMESPACE_OID, parent)) for parent in parents],
+    }
+
+
+def migrate(server: dict, *parents: str, name: str, **to: str) -> dict[str, object]:
+    given = {"resource_id": server["id"], "migration_type": "live", "source_node": "compute1"}
+    return action("migrate", *parents, name=name, **given, **to)
+
+
+def run(cloud: Cloud, *actions: dict, rule: str = "ALWAYS", wait: bool = True) -> tuple[str, dict]:
+    """Run a plan; return its uuid and what the command did."""
+    plan = str(uuid.uuid4())
+    text = json.dumps({"uuid": plan, "rule": rule, "actions": actions})
+    waiting = ["--wait"] if wait else []
+    return plan, plan_command(cloud, "run", "-", *waiting, text=text)
+
+
+def shown(cloud: Cloud, plan: str) -> tuple[str, dict[str, str]]:
+    """Return the state of a plan, and that of each action by its name."""
+    found = json.loads(plan_command(cloud, "show", plan, "-f", "json")["out"])
+    return found["state"], {one["task"]: one["state"] for one in found["actions"]}
+
+
+def migrations(cloud: Cloud, server: dict) -> list[str]:
+    found = cloud.get(f"/os-migrations?instance_uuid={server['id']}")["migrations"]
+    return [one["status"] for one in sorted(found, key=lambda one: one["id"])]
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(cloud: Cloud) -> Iterator[None]:
+    yield
+    cloud.lab.set_faults({})
+
+
+def test_the_second_destination_is_tried_because_the_first_one_failed(cloud: Cloud) -> None:
+    server = cloud.lab.boot("any", "compute1")
+    cloud.update_service("compute2", status="disabled", disabled_reason="full")
+
+    plan, done = run(
+        cloud,
+        migrate(server, name="first", destination_node="compute2"),
+        migrate(server, "first", name="second", destination_node="compute3"),
+        migrate(server, "first", "second", name="third", destination_node="compute4"),
+        rule="ANY",
+    )
+
+    cloud.update_service("compute2", status="enabled")
+    assert done["status"] == 0, done["said"]
+    states = {"migrate_first": "FAILED", "migrate_second": "SUCCEEDED", "migrate_third": "SKIPPED"}
+    assert shown(cloud, plan) == ("SUCCEEDED", states)
+    assert cloud.where(server) == ("ACTIVE", "compute3")
+    assert migrations(cloud, server) == ["completed"]
+
+
+def test_a_plan_is_started_once_however_often_it_is_run(cloud: Cloud) -> None:
+    server = cloud.lab.boot("twice", "compute1")
+    plan = str(uuid.uuid4())
+    actions = [migrate(server, name="twice", destination_node="compute2")]
+    text = json.dumps({"uuid": plan, "actions": actions})
+
+    with ThreadPoolExecutor(2) as pool:
+        both = list(
+            pool.map(lambda _: plan_command(cloud, "run", "-", "--wait", text=text), range(2))
+        )
+    third = plan_command(cloud, "run", "-", "--wait", text=text)
+    actions[0]["parameters"]["destination_node"] = "compute3"
+    other = plan_command(cloud, "run", "-", text=json.dumps({"uuid": plan, "actions": actions}))
+
+    assert [done["status"] for done in (*both, third)] == [0, 0, 0], both
+    assert "not started again" in third["said"]
+    assert migrations(cloud, server) == ["completed"]
+    assert other["status"] == 1
+    assert plan in other["said"]
+    assert cloud.where(server) == ("ACTIVE", "compute2")
+
+
+def test_cancelling_aborts_a_slow_live_migration_and_the_server_stays(cloud: Cloud) -> None:
+    server = cloud.lab.boot("cancelled", "compute1")
+    cloud.lab.set_faults({server["id"]: {"live_migration": {"delay": 60}}})
+    plan, _ = run(
+        cloud,
+        migrate(server, name="slow", destination_node="compute2"),
+        action("stop", "slow", name="after", resource_id=server["id"]),
+        wait=False,
+    )
+    wait_for("it migrates", lambda: migrations(cloud, server) == ["running"])
+
+    cancelled = plan_command(cloud, "cancel", plan, "--wait")
+    again = plan_command(cloud, "cancel", plan)
+
+    assert cancelled["status"] == 0, cancelled["said"]
+    states = {"migrate_slow": "CANCELLED", "stop_after": "CANCELLED"}
+    assert shown(cloud, plan) == ("CANCELLED", states)
+    assert cloud.where(server) == ("ACTIVE", "compute1")
+    assert again["status"] == 1
+    assert "has ended already, CANCELLED" in again["said"]
+
+
+def test_after_the_maintenance_of_a_host_its_servers_go_back_to_it(cloud: Cloud) -> None:
+    """The host is enabled again before they do; one of them was deleted meanwhile."""
+    servers = [cloud.lab.boot(f"back-{number}", "compute1") for number in range(3)]
+    plan, done = run(
+        cloud,
+        action(
+            "change_nova_service_state",
+            name="close",
+            resource_id="compute1",
+            resource_name="compute1",
+            state="disabled",
+            disabled_reason="maintenance",
+        ),
+        *(migrate(server, "close", name=server["name"]) for server in servers),
+    )
+    assert done["status"] == 0, done["said"]
+    assert cloud.service("compute1")["status"] == "disabled"
+    assert all(cloud.where(server)[1] != "compute1" for server in servers)
+    gone = servers.pop()
+    cloud.nova.delete(f"/servers/{gone['id']}", microversion="2.79")
+    wait_for("it is gone", lambda: "server" not in cloud.get(f"/servers/{gone['id']}"))
+
+    rolled = plan_command(cloud, "rollback", plan, "--wait", "-f", "json")
+    again = plan_command(cloud, "rollback", plan)
+
+    assert rolled["status"] == 0, rolled["said"]
+    assert cloud.service("compute1")["status"] == "enabled"
+    assert [cloud.where(server) for server in servers] == [("ACTIVE", "compute1")] * 2
+    steps = {one["task"]: one["state"] for one in json.loads(rolled["out"])["actions"]}
+    assert steps.pop("undo_migrate_back_2") == "SKIPPED"
+    assert set(steps.values()) == {"SUCCEEDED"}
+    assert again["status"] == 1
+    assert "already" in again["said"]
+
+
+def test_mistral_killed_during_a_plan_goes_on_and_does_each_action_once(cloud: Cloud) -> None:
+    servers = [cloud.lab.boot(f"once-{number}", "compute1") for number in range(2)]
+    cloud.lab.set_faults({servers[0]["id"]: {"live_migration": {"delay": 6}}})
+    plan, _ = run(
+        cloud,
+        migrate(servers[0], name="moves", destination_node="compute2"),
+        action("stop", "moves", name="stops", resource_id=servers[1]["id"]),
+        action("start", "stops", name="starts", resource_id=servers[1]["id"]),
+        wait=False,
+    )
+    wait_for("it migrates", lambda: migrations(cloud, servers[0]) == ["running"])
+
+    cloud.lab.kill_mistral()
+    cloud.lab.start_mistral()
+    ended = plan_command(cloud, "show", plan, "--wait")
+
+    assert ended["status"] == 0, ended["said"]
+    assert migrations(cloud, servers[0]) == ["completed"]
+    found = cloud.get(f"/servers/{servers[1]['id']}/os-instance-actions")["instanceActions"]
+    assert [one["action"] for one in reversed(found)] == ["create", "stop", "start"]
+    assert set(shown(cloud, plan)[1].values()) == {"SUCCEEDED"}

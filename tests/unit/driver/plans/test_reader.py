@@ -1,0 +1,321 @@
+"""Plans from files: what is read, and where it is said that something is wrong."""
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driver.errors import DriverError
+from driver.plans import schema
+from driver.plans.model import Plan, PlanError, choose_rule
+from driver.plans.reader import read_plan
+from driver.plans.types import ACTION_TYPES
+
+PLAN = "00000000-0000-0000-0000-0000000000ff"
+A, B, C = (f"00000000-0000-0000-0000-00000000000{n}" for n in "abc")
+SERVER = "9f8d3c1a-0000-4000-8000-000000000001"
+OWN = f"""\
+uuid: {PLAN}
+strategy: host_maintenance
+rule: ANY
+actions:
+  - uuid: {A.upper()}
+    type: change_node_power_state
+    parameters:
+      resource_id: node-1
+      state: on
+  - uuid: {B}
+    type: migrate
+    parents: [{A}]
+    parameters:
+      resource_id: {SERVER}
+      resource_name: web-1
+      migration_type: live
+      source_node: 0123
+      destination_node: null
+"""
+# As python-watcherclient prints them with -f json
+SHOW = {
+    "UUID": PLAN,
+    "Created At": "2026-04-10T11:59:52+00:00",
+    "Audit": "abcee106-14d3-4515-b744-5a26885cf6f6",
+    "Strategy": "dummy_with_resize",
+    "State": "RECOMMENDED",
+    "Efficacy indicators": [],
+    "Global efficacy": [],
+    "Hostname": None,
+    "Status Message": None,
+}
+LIST = [
+    {
+        "UUID": B,
+        "Created At": "2026-04-10T11:59:52+00:00",
+        "Parents": [A],
+        "State": "PENDING",
+        "Action Plan": PLAN,
+        "Action": "sleep",
+        "Parameters": {"duration": 3.2},
+        "Description": "Wait for a given interval in seconds.",
+        "Status Message": None,
+    },
+    {
+        "UUID": A,
+        "Parents": [],
+        "State": "SKIPPED",
+        "Action Plan": PLAN,
+        "Action": "resize",
+        "Parameters": {"resource_id": SERVER, "flavor": "x1"},
+    },
+]
+
+
+def problems(text):
+    with pytest.raises(PlanError) as error:
+        read_plan(text, "plan.yaml")
+    assert str(error.value).endswith("nothing was started")
+    return [str(problem) for problem in error.value.problems]
+
+
+def test_the_packs_own_format_is_read():
+    plan = read_plan(OWN, "plan.yaml")
+    assert (plan.uuid, plan.strategy, plan.rule) == (PLAN, "host_maintenance", "ANY")
+    first, second = plan.actions
+    assert (first.uuid, first.type, first.name) == (A, "change_node_power_state", "node-1")
+    assert first.parameters == {"resource_id": "node-1", "state": "on"}
+    assert (second.parents, second.name, second.is_skipped) == ((A,), "web-1", False)
+    assert second.parameters["destination_node"] is None
+
+
+def test_only_text_is_text():
+    """A number is a number, and must be put in quotes where a text is meant."""
+    assert problems(OWN.replace("0123", "123")) == [
+        "plan.yaml:17: actions[1].parameters.source_node: source_node is 123, not a text",
+    ]
+    quoted = read_plan(OWN.replace("0123", "'123'"), "x")
+    assert quoted.actions[1].parameters["source_node"] == "123"
+
+
+def test_what_watchers_client_prints_is_read():
+    """First the plan, then its actions, one output after the other."""
+    text = f"{json.dumps(SHOW, indent=2)}\n{json.dumps(LIST, indent=2)}\n"
+    plan = read_plan(text, "-")
+    assert (plan.uuid, plan.strategy, plan.rule) == (PLAN, "dummy_with_resize", None)
+    assert [(one.uuid, one.type, one.is_skipped) for one in plan.actions] == [
+        (A, "resize", True),
+        (B, "sleep", False),
+    ]
+    assert plan.actions[1].parameters == {"duration": 3.2}
+
+
+def test_the_actions_alone_are_enough():
+    plan = read_plan(json.dumps(LIST), "-")
+    assert (plan.uuid, plan.strategy) == (PLAN, None)
+
+
+def test_what_watchers_api_answers_is_read():
+    names = {"UUID": "uuid", "Action Plan": "action_plan_uuid", "Action": "action_type"}
+    names |= {"Parameters": "input_parameters", "Parents": "parents", "State": "state"}
+    actions = [
+        {names[key]: value for key, value in one.items() if key in names} | {"links": []}
+        for one in LIST
+    ]
+    show = {"uuid": PLAN, "strategy_name": "s", "state": "PENDING", "links": [], "hostname": None}
+    alone = read_plan(json.dumps({"actions": actions}), "-")
+    both = read_plan(json.dumps(show) + json.dumps({"actions": actions}), "-")
+    assert (alone.actions, alone.uuid) == (both.actions, PLAN)
+    assert both.strategy == "s"
+    assert both.actions == read_plan(json.dumps(LIST), "-").actions
+
+
+def test_the_order_in_the_file_does_not_matter():
+    assert read_plan(json.dumps(LIST), "-") == read_plan(json.dumps(LIST[::-1]), "-")
+
+
+def own(*actions, **more):
+    return json.dumps({"uuid": PLAN, "actions": list(actions), **more}, indent=1)
+
+
+def stop(uuid, *parents, **more):
+    known = {"uuid": uuid, "type": "stop", "parameters": {"resource_id": SERVER}}
+    return {**known, "parents": list(parents), **more}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (own(stop(A, C), stop(B, A), stop(C, B)), f"a cycle, none of them could begin: {A} after"),
+        (own(stop(A, A)), f":10: actions[0].parents: a cycle, none of them could begin: {A} after"),
+        (own(stop(A), stop(B, C)), f"actions[1].parents[0]: unknown parent {C}; did you mean"),
+        (own(stop(A), stop(B, SERVER)), f"unknown parent {SERVER}; was the list cut?"),
+        (own(stop(A), stop(A.upper())), f":13: actions[1].uuid: the uuid {A} is given again"),
+        (own(stop(A, type="migrat")), "unknown type of action 'migrat'; did you mean 'migrate'?"),
+        (own(stop(A, type="zz")), "unknown type of action 'zz'; there are migrate, resize, stop"),
+        (own(stop(A, kind="x")), "actions[0].kind: unknown key 'kind'"),
+        (own(stop(A), strateg="x"), "strateg: unknown key 'strateg'; did you mean 'strategy'?"),
+        (own(stop(A), rule="any"), "rule: 'any' is no rule: ALWAYS, ANY; did you mean 'ANY'?"),
+        (own(stop(A, parameters={})), "parameters: stop needs the parameter 'resource_id'"),
+        (own(stop(A, parameters=None)), "stop needs the parameter 'resource_id'"),
+        (own(stop(A, parameters=[1])), "a list is no mapping of parameters"),
+        (
+            own(stop(A, parameters={"resource_id": SERVER, "resourc_name": "x"})),
+            "stop has no parameter 'resourc_name'; did you mean 'resource_name'?",
+        ),
+        (own(stop(A, parameters={"resource_id": "web"})), "resource_id is 'web', not a UUID"),
+        (
+            own({"uuid": A, "type": "sleep", "parameters": {"duration": -1}}),
+            "duration is -1, not a number of seconds from 0",
+        ),
+        (
+            own({"uuid": A, "type": "sleep", "parameters": {"duration": True}}),
+            "duration is true, not a number of seconds from 0",
+        ),
+        (own(stop(A, state="SUCCEEDED")), "the action is 'SUCCEEDED', not PENDING or SKIPPED"),
+        (own(stop("a")), "actions[0].uuid: 'a' is not a UUID"),
+        (own({**stop(A), "parents": "x"}), "'x' is not a"),
+        (own({"type": "stop", "parameters": {"resource_id": SERVER}}), "'uuid' is missing"),
+        (json.dumps({"uuid": PLAN, "actions": 1}), "1 is not a list of actions"),
+        (json.dumps({**SHOW, "State": "ONGOING"}) + json.dumps(LIST), "the plan is 'ONGOING'"),
+        (json.dumps({**SHOW, "UUID": C}) + json.dumps(LIST), f"an action of another plan, {PLAN}"),
+        (json.dumps(SHOW), "not one action plan but 1 of plans and 0 of lists of actions"),
+        ("", "plan.yaml:1: not one action plan but 0 of plans and 0 of lists"),
+        (json.dumps([{**LIST[1], "Parameters": 1}]), "[0].Parameters: 1 is no mapping"),
+        (
+            json.dumps([{key: LIST[1][key] for key in LIST[1] if key != "Parameters"}]),
+            "no parameters: list the actions with --detail",
+        ),
+        ('{"uuid": 1, "uuid": 2}', "uuid: given again"),
+        ("a: &x 1\nb: *x", "plan.yaml:1: neither JSON nor YAML: the anchor or alias 'x'"),
+        ("a: !!python/name:os.system x", "the tag"),
+        ("a: [1", "plan.yaml:1: neither JSON nor YAML"),
+        ("\x00", "the character U+0000"),
+        ('"\\ud83d"', "half a character"),
+        ("1e999", "1e999 is too large"),
+        ("[" * 3000, "neither JSON nor YAML"),
+        ("[" * 30 + "]" * 30, "too many levels"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_with_its_place(text, says):
+    found = problems(text)
+    assert any(says in problem for problem in found), found
+
+
+def test_all_that_is_wrong_is_told_at_once_by_line():
+    found = problems(own(stop(A, C), stop(B, type="stopp"), stop("x")))
+    assert [line.split(": ")[1] for line in found] == [
+        "actions[0].parents[0]",
+        "actions[1].type",
+        "actions[2].uuid",
+    ]
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+LEAVES = st.none() | st.booleans() | NUMBERS | st.text(max_size=5)
+KEYS = st.sampled_from(
+    ["uuid", "UUID", "type", "actions", "parents", "parameters", "Action", "Action Plan", "state"]
+)
+VALUES = LEAVES | st.sampled_from([A, B, PLAN, "stop", "nop", "PENDING"])
+ANYTHING = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(st.text(max_size=80) | ANYTHING.map(json.dumps))
+def test_any_text_is_a_plan_or_refused_with_lines_of_the_file(text):
+    found = None
+    try:
+        plan = read_plan(text, "plan.yaml")
+    except PlanError as error:
+        found = error.problems
+    lines = len(text.splitlines()) + text.count("\r") + 1
+    if found is None:
+        assert isinstance(plan, Plan)
+    else:
+        assert found
+        assert all(1 <= problem.place.line <= lines for problem in found)
+
+
+# ---- the schema
+
+
+def test_the_schema_is_the_one_in_its_file():
+    assert schema.PATH.read_text(encoding="utf-8") == schema.text()
+
+
+GOOD = {
+    "resource_id": SERVER,
+    "migration_type": "migrate",
+    "source_node": "c1",
+    "flavor": "x",
+    "duration": 0,
+    "state": "on",
+}
+
+
+@st.composite
+def plans(draw):
+    """Plans of one action, most of them right but for one or two things."""
+    type_ = draw(st.sampled_from(sorted(ACTION_TYPES)))
+    parameters = {}
+    for name, one in ACTION_TYPES[type_].parameters.items():
+        if one.is_required or draw(st.booleans()):
+            right = draw(st.sampled_from(one.choices)) if one.choices else GOOD.get(name, "text")
+            parameters[name] = right
+    action = {"uuid": A, "type": type_, "parameters": parameters}
+    plan = {"uuid": PLAN, "actions": [action]}
+    wrong = LEAVES | st.sampled_from([[], {}, SERVER])
+    for _ in range(draw(st.integers(0, 2))):
+        which = draw(st.sampled_from([plan, action, parameters]))
+        known = [*which, "strategy", "rule", "name", "state", "parents", "disabled_reason", "x"]
+        which[draw(st.sampled_from(known))] = draw(wrong)
+    return plan
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(plans())
+def test_reader_and_schema_are_of_one_mind(plan):
+    """About everything but the graph, which a schema cannot describe."""
+    is_valid = jsonschema.Draft202012Validator(schema.schema()).is_valid(plan)
+    try:
+        read_plan(json.dumps(plan), "plan.json")
+    except PlanError as error:
+        graph = ("unknown parent", "cycle")
+        is_read = all(any(word in str(one) for word in graph) for one in error.problems)
+    else:
+        is_read = True
+    assert is_read == is_valid, plan
+
+
+# ---- the rule
+
+
+@pytest.mark.parametrize(
+    ("given_", "own_", "rules", "rule"),
+    [
+        (None, None, None, "ALWAYS"),
+        (None, None, {"s": "ANY"}, "ANY"),
+        (None, None, {"other": "ANY"}, "ALWAYS"),
+        (None, "ALWAYS", {"s": "ANY"}, "ALWAYS"),
+        ("ANY", "ALWAYS", {}, "ANY"),
+    ],
+)
+def test_the_rule_is_the_one_given_or_the_plans_or_the_strategys(given_, own_, rules, rule):
+    plan = Plan(PLAN, (), strategy="s", rule=own_)
+    assert choose_rule(plan, given_, {"action_execution_rule": rules}) == rule
+
+
+@pytest.mark.parametrize(
+    ("given_", "settings_", "says"),
+    [
+        ("any", {}, "the rule that was given is 'any'; it can be ALWAYS, ANY; did you mean 'ANY'?"),
+        (None, {"action_execution_rule": {"s": 1}}, "action_execution_rule of strategy 's' is 1"),
+        (None, {"action_execution_rule": ["s"]}, "must be a mapping of strategies to rules"),
+    ],
+)
+def test_a_rule_that_there_is_not_is_refused(given_, settings_, says):
+    with pytest.raises(DriverError, match=says.replace("?", r"\?")):
+        choose_rule(Plan(PLAN, (), strategy="s"), given_, settings_)

@@ -1,0 +1,102 @@
+"""Enabling and disabling compute services in a plan."""
+
+import json
+
+import pytest
+
+from mistral_actions import plan_hosts
+from mistral_actions.errors import BadInput, Unavailable
+from tests.unit.mistral_actions.fake_moves import FakeMoves
+
+
+@pytest.fixture
+def nova():
+    return FakeMoves()
+
+
+def check(nova, **parameters):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mistral_actions.base.nova_of", lambda context: nova)
+        result = plan_hosts.CheckServiceState("a1", parameters).act_for(None)
+    assert json.loads(json.dumps(result)) == result
+    return result
+
+
+def written(nova):
+    return [arguments[2] for name, arguments in nova.calls if name == "update_service"]
+
+
+@pytest.mark.parametrize("word", ["disabled", "offline", "down"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"resource_name": "compute1"},
+        {"resource_name": "compute1.example.org"},
+        {"resource_id": "uuid-of-compute1"},
+        {"resource_id": "uuid-of-compute2", "resource_name": "compute1"},
+    ],
+)
+def test_a_service_is_disabled_with_a_reason_by_any_name_of_its_host(nova, word, name):
+    todo = check(nova, **name, state=word, disabled_reason="new memory")
+    undo = {"parameters": {"resource_name": "compute1", "state": "enabled"}}
+    assert todo["report"]["details"]["undo"] == undo
+    assert written(nova) == []
+
+    result = plan_hosts.SetServiceState(todo).act(nova)
+
+    assert result["report"]["state"] == "SUCCEEDED"
+    assert written(nova) == [{"status": "disabled", "disabled_reason": "new memory"}]
+    assert nova.services["compute1"]["status"] == "disabled"
+
+
+def test_the_undo_of_enabling_a_service_is_to_disable_it_for_its_former_reason(nova):
+    nova.services["compute1"].update(status="disabled", disabled_reason="repair")
+    todo = check(nova, resource_name="compute1", state="enabled")
+    assert todo["report"]["details"]["undo"]["parameters"] == {
+        "resource_name": "compute1",
+        "state": "disabled",
+        "disabled_reason": "repair",
+    }
+    plan_hosts.SetServiceState(todo).act(nova)
+    assert written(nova) == [{"status": "enabled"}]
+
+
+def test_a_service_is_never_disabled_without_a_reason(nova):
+    todo = check(nova, resource_name="compute1", state="disabled")
+    plan_hosts.SetServiceState(todo).act(nova)
+    (change,) = written(nova)
+    assert "a1" in change["disabled_reason"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"resource_name": "compute9", "state": "disabled"}, "GONE"),
+        ({"resource_name": "compute1", "state": "online"}, "NOTHING_TO_DO"),
+    ],
+)
+def test_a_service_that_is_gone_or_so_already_is_skipped(nova, given, reason):
+    result = check(nova, **given)
+    assert (result["report"]["state"], result["report"]["reason"]) == ("SKIPPED", reason)
+    assert result["go_on"] is False
+
+
+def test_a_service_that_is_written_down_before_nova_answers_is_not_disabled_again(nova):
+    todo = check(nova, resource_name="compute1", state="disabled")
+
+    def no_answer(name, arguments):
+        if name == "update_service":
+            raise Unavailable("504")
+
+    nova.afterwards = no_answer
+    with pytest.raises(Unavailable):
+        plan_hosts.SetServiceState(todo).act(nova)
+    result = plan_hosts.SetServiceState(todo).act(nova)
+    assert result["report"]["state"] == "SUCCEEDED"
+    assert len(written(nova)) == 1
+
+
+@pytest.mark.parametrize("given", [{"state": "disabled"}, {"resource_name": "compute1"}])
+def test_what_is_missing_is_named(nova, given):
+    with pytest.raises(BadInput, match="is missing"):
+        check(nova, **given)

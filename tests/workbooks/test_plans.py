@@ -1,0 +1,448 @@
+"""Compiled action plans on Mistral's engine; their actions come to what the tests say.
+
+The workflows of the actions are stand-ins with the contract of `recovery.action`: what an action
+is given and how its end reaches the plan is what matters here.
+"""
+
+import json
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from driver import lint
+from driver.plans import rules
+from driver.plans.compile import compile_plan, task_names
+from driver.plans.reader import read_plan
+from driver.plans.types import ACTION_TYPES
+from mistral_actions import plan_functions
+
+NAMESPACE = "plans"
+STAND_IN = """
+  {name}:
+    input: [plan, action, parameters, satisfied: null]
+    output:
+      state: <% $.report.state %>
+      reason: <% $.report.reason %>
+      message: <% $.report.message %>
+      details: <% $.report.details %>
+    output-on-error:
+      state: <% $.report.state %>
+      reason: <% $.report.reason %>
+      message: <% $.report.message %>
+      details: <% $.report.details %>
+    tasks:
+      check:
+        action: std.echo
+        input:
+          output:
+            action: <% $.action %>
+            parameters: <% $.parameters %>
+            satisfied: <% $.satisfied %>
+            cancelled: <% plan_cancelled($.plan) %>
+        publish:
+          report: <% task().result %>
+        on-success:
+          - fail(msg=<% $.report.message %>): <% $.report.state = FAILED %>
+"""
+ACTIONS = "version: '2.0'\nname: recovery.action\nworkflows:\n" + "".join(
+    STAND_IN.format(name=name) for name in ACTION_TYPES
+)
+CANCEL = """
+version: '2.0'
+name: recovery.action_plan
+workflows:
+  cancel:
+    input: [plan]
+    tasks:
+      wait:
+        action: std.noop
+"""
+
+
+def number(n):
+    return str(uuid.UUID(int=n))
+
+
+def facts_now(plan):
+    from mistral.db.v2 import api
+
+    with api.transaction(read_only=True):
+        return plan_functions.plan_facts({"__execution": {"id": "somebody"}}, plan["uuid"])
+
+
+class Plans:
+    """Runs plans, and remembers what their actions were given.
+
+    All is in a namespace of its own: the pack has another `recovery.action`.
+    """
+
+    def __init__(self, mistral):
+        self.mistral = mistral
+        for text in (ACTIONS, CANCEL):
+            self.create(text)
+        self.given, self.would, self.events = {}, {}, {}
+
+    def install(self, plan, rule="ALWAYS"):
+        text = json.dumps(plan)
+        compiled = compile_plan(read_plan(text, "plan.json"), rule)
+        self.create(compiled.text)
+
+    def create(self, text):
+        from mistral.services import workbooks
+
+        with self.mistral._at_work():
+            workbooks.create_workbook_v2(text, namespace=NAMESPACE)
+
+    def run(self, plan, would, rule="ALWAYS", events=None, workflow="run"):
+        """Compile and run a plan.
+
+        :param would: the end of each action if it runs, by uuid; SUCCEEDED if not said.
+        :param events: by uuid of an action: what happens while its check runs.
+        """
+        if workflow == "run":
+            self.install(plan, rule)
+        self.given, self.would, self.events = {}, would, events or {}
+        name = f"recovery.plan.{plan['uuid']}.{workflow}"
+        # the client says which id the execution shall have
+        own_id = {"wf_ex_id": plan["uuid"]} if workflow == "run" else {}
+        engine = self.mistral._engine
+        start = engine.start_workflow
+        with pytest.MonkeyPatch.context() as patch:
+
+            def start_here(name, **more):
+                patch.undo()
+                return start(name, wf_namespace=NAMESPACE, **own_id, **more)
+
+            patch.setattr(engine, "start_workflow", start_here)
+            done = self.mistral.run(name, {}, self._result_of)
+        assert done.stopped is None
+        return done
+
+    def _result_of(self, path, name, inputs):
+        if name != "std.echo":
+            return None
+        told = inputs["output"]
+        self.given[told["action"]] = told
+        event = self.events.pop(told["action"], None)
+        if event:  # the engine's next step, before the result of the action reaches it
+            self.mistral._agenda.soon(event)
+        return {"data": self._report(told)}
+
+    def _report(self, told):
+        state, reason = self.would.get(told["action"], "SUCCEEDED"), "DONE"
+        if told["satisfied"]:
+            state, reason = "SKIPPED", "ALTERNATIVE_SUCCEEDED"
+        elif told["parameters"] is None:
+            state, reason = "SKIPPED", "NOTHING_TO_DO"
+        elif told["cancelled"]:
+            state, reason = "CANCELLED", "CANCELLED"
+        undo = {"parameters": {"back": told["action"]}}
+        about = {"action": told["action"], "undo": undo, "abort_error": None}
+        return {"state": state, "reason": reason, "message": "So it is.", "details": about}
+
+    def cancel(self, plan):
+        """Cancel a plan: its workflow begins, and goes on when the plan does."""
+        self.mistral._engine.start_workflow(
+            "recovery.action_plan.cancel",
+            wf_namespace=NAMESPACE,
+            wf_input={"plan": plan["uuid"]},
+        )
+
+    def stop(self, plan):
+        """Cancel a plan's execution as a plain Mistral client does."""
+        self.mistral._engine.stop_workflow(plan["uuid"], "CANCELLED", "by hand")
+
+    def facts(self, plan):
+        """What is known of a plan that has ended."""
+        with self.mistral._at_work():
+            return facts_now(plan)
+
+    def states(self, done):
+        return {one["action"]: one["state"] for one in done.output["details"]["actions"]}
+
+
+@pytest.fixture(scope="module")
+def plans(mistral):
+    return Plans(mistral)
+
+
+def a_plan(parents, types_=None):
+    """Return a plan of stops with these parents, by numbers, and with an id of its own."""
+    return {
+        "uuid": str(uuid.uuid4()),
+        "actions": [
+            {
+                "uuid": number(n),
+                "type": (types_ or {}).get(n, "stop"),
+                "parameters": {"message": "x"}
+                if (types_ or {}).get(n) == "nop"
+                else {"resource_id": number(n)},
+                "parents": [number(parent) for parent in of],
+            }
+            for n, of in parents.items()
+        ],
+    }
+
+
+OK, BAD, SKIP = "SUCCEEDED", "FAILED", "SKIPPED"
+A, B, C = 1, 2, 3
+
+
+@pytest.mark.parametrize(
+    ("parents", "would", "ends", "state"),
+    [
+        ({A: [], B: [A]}, {A: OK}, {A: OK, B: SKIP}, OK),
+        ({A: [], B: [A]}, {A: BAD}, {A: BAD, B: OK}, OK),
+        ({A: [], B: [A]}, {A: BAD, B: BAD}, {A: BAD, B: BAD}, BAD),
+        ({A: [], B: [A]}, {A: SKIP}, {A: SKIP, B: OK}, OK),
+        ({A: [], B: [A]}, {A: SKIP, B: BAD}, {A: SKIP, B: BAD}, BAD),
+        ({A: [], B: [A], C: [B]}, {}, {A: OK, B: SKIP, C: SKIP}, OK),
+        ({A: [], B: [A], C: [B]}, {A: BAD}, {A: BAD, B: OK, C: SKIP}, OK),
+        ({A: [], B: [A], C: [A, B]}, {A: BAD}, {A: BAD, B: OK, C: SKIP}, OK),
+        ({A: [], B: [A], C: [B, A]}, {A: BAD}, {A: BAD, B: OK, C: SKIP}, OK),
+    ],
+)
+def test_an_alternative_runs_only_if_every_parent_ended_without_success(
+    plans, parents, would, ends, state
+):
+    """The graphs of which Watcher leaves some pending for ever, under ANY."""
+    done = plans.run(a_plan(parents), {number(n): end for n, end in would.items()}, "ANY")
+    assert plans.states(done) == {number(n): end for n, end in ends.items()}
+    assert (done.output["state"], done.state) == (state, "ERROR" if state == BAD else "SUCCESS")
+
+
+def test_what_an_alternative_is_told_says_why_it_is_not_needed(plans):
+    plan = a_plan({A: [], B: [A], C: [B]})
+    done = plans.run(plan, {}, "ANY")
+    first, second = (line["task"] for line in done.output["details"]["actions"][:2])
+    told = {n: plans.given[number(n)]["satisfied"] for n in (A, B, C)}
+    assert told == {
+        A: None,
+        B: f"{first}, to which it is an alternative, has succeeded.",
+        C: f"{second}, to which it is an alternative, was not needed.",
+    }
+
+
+@st.composite
+def graphs(draw):
+    """Parents of up to six actions, and what each comes to; numbers say nothing of the order."""
+    size = draw(st.integers(1, 6))
+    names = draw(st.permutations(range(1, size + 1)))
+    parents = {
+        name: draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
+        for place, name in enumerate(names)
+    }
+    would = {name: draw(st.sampled_from([OK, BAD, SKIP])) for name in names}
+    return parents, would
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(graphs(), st.sampled_from(["ANY", "ALWAYS"]))
+def test_any_graph_comes_to_what_the_rules_say(plans, graph, rule):
+    parents, would = graph
+    ends, state = rules.outcome(parents, rule, would)
+    done = plans.run(a_plan(parents), {number(n): end for n, end in would.items()}, rule)
+    assert plans.states(done) == {number(n): end for n, end in ends.items()}
+    assert done.output["state"] == state
+    assert done.state == ("ERROR" if state == BAD else "SUCCESS")
+    for one, its_parents in parents.items():
+        paths = [path for path in done.tasks if path.endswith("/check")]
+        assert len(paths) == len(parents), "an action ran twice or not at all"
+        place = {path: n for n, path in enumerate(paths)}
+        tasks = task_names(read_plan(json.dumps(a_plan(parents)), "x"))
+        for parent in its_parents:
+            assert place[f"{tasks[number(parent)]}/check"] < place[f"{tasks[number(one)]}/check"]
+
+
+HOSTILE = [
+    "<% $.plan %>",
+    "{{ _.plan }}",
+    "{% if x %}",
+    "a <% b",
+    "%> {{",
+    "'\"\\'\\\\",
+    "- a: [b, {c}]\n# no comment\n\ttab",
+    "\x00\x1f\x7f\x85\u2028\ufeff",
+    "yes",
+    "null",
+    "0x10",
+    "\U0001f600 ü",
+    "<% '<% 1 %>' %>",
+    "&a *a !tag |",
+]
+
+
+def test_hostile_parameters_reach_the_action_literally(plans):
+    actions = [
+        {
+            "uuid": number(n),
+            "type": "migrate",
+            "name": text,
+            "parameters": {
+                "resource_id": number(n),
+                "migration_type": "live",
+                "source_node": text,
+                "destination_node": None,
+                "resource_name": text,
+            },
+        }
+        for n, text in enumerate(HOSTILE)
+    ]
+    plan = {"uuid": str(uuid.uuid4()), "strategy": HOSTILE[0], "actions": actions}
+    done = plans.run(plan, {})
+    assert done.output["state"] == OK
+    for action in actions:
+        assert plans.given[action["uuid"]]["parameters"] == action["parameters"]
+
+
+@settings(max_examples=15, deadline=None, print_blob=True)
+@given(st.text(min_size=1), st.floats(0, 1e6), st.text(alphabet="<%>{} '\"\\$.a\n", min_size=1))
+def test_any_text_and_number_reaches_the_action(plans, one, seconds, other):
+    plan = a_plan({A: [], B: []})
+    plan["actions"][0] |= {"type": "nop", "parameters": {"message": one}, "name": other}
+    plan["actions"][1] |= {"type": "sleep", "parameters": {"duration": seconds}}
+    plans.run(plan, {})
+    assert plans.given[number(A)]["parameters"] == {"message": one}
+    assert plans.given[number(B)]["parameters"] == {"duration": seconds}
+
+
+def test_an_action_that_an_administrator_skipped_is_given_no_parameters(plans):
+    plan = a_plan({A: [], B: [A]})
+    plan["actions"][0]["state"] = "SKIPPED"
+    done = plans.run(plan, {}, "ANY")
+    assert plans.given[number(A)]["parameters"] is None
+    assert plans.states(done) == {number(A): SKIP, number(B): OK}
+
+
+def test_an_action_whose_workflow_cannot_start_has_failed(plans):
+    """Nothing but Mistral's words is known of it; the rest of the plan goes on."""
+    plan = a_plan({A: [], B: [A], C: []})
+    text = json.dumps(plan)
+    compiled = compile_plan(read_plan(text, "plan.json"), "ALWAYS").text
+    broken = compiled.replace("plan: " + plan["uuid"], "unknown_input: 1", 1)
+    assert broken != compiled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plans, "install", lambda *_: plans.create(broken))
+        done = plans.run(plan, {})
+    assert plans.states(done) == {number(A): BAD, number(B): OK, number(C): OK}
+    assert done.output["reason"] == "ACTIONS_FAILED"
+    assert done.state_info == done.output["message"]
+    assert "plan" in done.output["details"]["actions"][0]["message"]
+
+
+def test_a_plan_without_actions_succeeds(plans):
+    done = plans.run({"uuid": str(uuid.uuid4()), "actions": []}, {})
+    assert (done.state, done.output["state"]) == ("SUCCESS", OK)
+
+
+# ---- what is known of a plan from outside
+
+
+def test_a_plan_that_ended_is_known_with_its_state_and_end(plans):
+    plan = a_plan({A: [], B: [A], C: []})
+    plans.run(plan, {number(B): BAD})
+    facts = plans.facts(plan)
+    assert (facts["known"], facts["ended"], facts["state"]) == (True, True, BAD)
+    assert len(facts["succeeded"]) == 2
+    assert facts["busy"] == []
+    assert facts["abort_errors"] == []
+    assert facts["rolled_back"] is None
+    assert facts["older_cancel"] is None
+    assert facts["rollback"] == f"recovery.plan.{plan['uuid']}.rollback"
+
+
+def test_a_plan_that_was_never_started_is_unknown(plans):
+    plan = a_plan({A: []})
+    plans.install(plan)
+    assert plans.facts(plan) == {"plan": plan["uuid"], "known": False}
+
+
+def test_after_a_cancel_nothing_more_is_done(plans):
+    plan = a_plan({A: [], B: [A], C: [B]})
+    done = plans.run(plan, {}, events={number(A): lambda: plans.cancel(plan)})
+    assert plans.states(done) == {number(A): OK, number(B): "CANCELLED", number(C): "CANCELLED"}
+    assert done.output["state"] == "CANCELLED"
+    assert plans.facts(plan)["state"] == "CANCELLED"
+
+
+def test_a_cancel_during_the_last_action_cancels_the_plan(plans):
+    plan = a_plan({A: []})
+    done = plans.run(plan, {}, events={number(A): lambda: plans.cancel(plan)})
+    assert plans.states(done) == {number(A): OK}
+    assert done.output["state"] == "CANCELLED"
+
+
+def test_a_plan_stopped_by_hand_is_cancelled(plans):
+    """Mistral stops the running action's workflow; what was not begun never is."""
+    plan = a_plan({A: [], B: [A], C: [B]})
+    seen = {}
+
+    def stop():
+        seen.update(facts_now(plan))
+        plans.stop(plan)
+
+    done = plans.run(plan, {}, events={number(B): stop})
+    assert (seen["state"], len(seen["busy"]), len(seen["succeeded"])) == ("ONGOING", 1, 1)
+    assert done.state == "CANCELLED"
+    facts = plans.facts(plan)
+    assert (facts["state"], len(facts["succeeded"])) == ("CANCELLED", 1)
+
+
+# ---- rollback
+
+
+def test_a_rollback_undoes_what_succeeded_the_last_first(plans):
+    plan = a_plan({A: [], B: [A], C: [B], 4: [A]}, {B: "nop"})
+    plans.run(plan, {number(4): BAD})
+    done = plans.run(plan, {}, workflow="rollback")
+    given = {uuid_: told["parameters"] for uuid_, told in plans.given.items()}
+    assert given == {
+        number(C): {"back": number(C)},
+        number(A): {"back": number(A)},
+        number(4): None,
+    }
+    assert list(given)[-1] == number(A)
+    assert (done.output["state"], done.output["reason"]) == (OK, "ROLLED_BACK")
+    assert plans.facts(plan)["rolled_back"] is not None
+
+
+def test_a_rollback_of_nothing_is_skipped(plans):
+    plan = a_plan({A: [], B: [A]})
+    plans.run(plan, {number(A): BAD, number(B): SKIP})
+    done = plans.run(plan, {}, workflow="rollback")
+    assert (done.state, done.output["state"]) == ("SUCCESS", SKIP)
+
+
+def test_a_step_of_a_rollback_that_fails_fails_it_and_the_others_go_on(plans):
+    plan = a_plan({A: [], B: [A]})
+    plans.run(plan, {})
+    done = plans.run(plan, {number(B): BAD}, workflow="rollback")
+    assert (done.state, done.output["state"]) == ("ERROR", BAD)
+    assert plans.states(done) == {number(B): BAD, number(A): OK}
+
+
+# ---- the text
+
+
+def test_a_compiled_plan_keeps_the_rules_of_the_pack(plans, mistral):
+    """Except that the actions are the stand-ins', whose inputs it must give."""
+    plan = a_plan({A: [], B: [A], C: [A, B]}, {B: "nop"})
+    known = {
+        f"recovery.action.{name}": lint.Signature(
+            frozenset({"plan", "action", "parameters"}), frozenset({"satisfied"})
+        )
+        for name in ACTION_TYPES
+    }
+    functions = frozenset(mistral.functions())
+    catalogue = lint.Catalogue({"std.noop": lint.Signature()}, known, functions)
+    for rule in ("ANY", "ALWAYS"):
+        compiled = compile_plan(read_plan(json.dumps(plan), "plan.json"), rule)
+        problems = lint.lint([compiled], catalogue)
+        assert not problems, "\n".join(map(str, problems))
