@@ -133,6 +133,30 @@ def test_cancelling_aborts_a_slow_live_migration_and_the_server_stays(cloud: Clo
     assert "has ended already, CANCELLED" in again["said"]
 
 
+@pytest.mark.parametrize("ended", [0, 1, 2])
+def test_a_plan_can_be_cancelled_at_any_moment(cloud: Cloud, ended: int) -> None:
+    """Before its first action has ended, after it, and during the last one."""
+    names = ["first", "second", "third"]
+    sleeps = [
+        action("sleep", *names[:number][-1:], name=name, duration=1 if number < ended else 600)
+        for number, name in enumerate(names)
+    ]
+    plan, _ = run(cloud, *sleeps, wait=False)
+    wait_for(
+        f"{ended} actions have ended",
+        lambda: list(shown(cloud, plan)[1].values()).count("SUCCEEDED") >= ended,
+    )
+
+    cancelled = plan_command(cloud, "cancel", plan, "--wait")
+
+    assert cancelled["status"] == 0, cancelled["said"]
+    state, actions = shown(cloud, plan)
+    assert state == "CANCELLED"
+    assert [actions[f"sleep_{name}"] for name in names] == (
+        ["SUCCEEDED"] * ended + ["CANCELLED"] * (3 - ended)
+    )
+
+
 def test_after_the_maintenance_of_a_host_its_servers_go_back_to_it(cloud: Cloud) -> None:
     """The host is enabled again before they do; one of them was deleted meanwhile."""
     servers = [cloud.lab.boot(f"back-{number}", "compute1") for number in range(3)]
