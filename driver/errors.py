@@ -10,11 +10,15 @@
     │   ├── NotFoundError           404
     │   ├── ConflictError           409
     │   └── WorkflowMissingError    the workflow to be started is not installed
-    ├── InvalidWorkbooksError       what shall be installed is not valid
+    ├── ProblemsError               all that is wrong with something; nothing was done
+    │   ├── InvalidWorkbooksError   what shall be installed is not valid
+    │   ├── MethodsError            a file of recovery methods (driver.methods.model)
+    │   └── PlanError               an action plan (driver.plans.model)
     └── StillRunningError           a wait ended before what it waited for
 """
 
 import re
+from collections.abc import Sequence
 
 _SECRETS = (
     # Fernet and JWS tokens, wherever they stand.
@@ -80,16 +84,30 @@ def mask_secrets(text: str) -> str:
     return text
 
 
-class InvalidWorkbooksError(DriverError):
+class ProblemsError(DriverError):
+    """Something cannot be used as it is, and all that is wrong with it.
+
+    :param problems: as text one line each.
+    """
+
+    outcome = ""
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([*map(str, problems), f"{count}: {self.outcome}"]))
+
+
+class InvalidWorkbooksError(ProblemsError):
     """What shall be installed is not valid; nothing was written.
 
     :param problems: what is wrong, one line each.
     """
 
+    outcome = "nothing was written to Mistral"
+
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([*problems, f"{count}: nothing was written to Mistral"]))
+        super().__init__(problems)
 
 
 class StillRunningError(DriverError):

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from driver.client import EXECUTION_ENDED, Mistral
 from driver.errors import DriverError, RefusedError, StillRunningError, UnreachableError
 from driver.recovery import Recovery
+
+T = TypeVar("T")
 
 #: Seconds for which a Mistral that does not answer, being restarted for instance, is waited for.
 TOLERANCE = 60.0
@@ -150,30 +152,50 @@ def wait(
     # Being patient is done here, where the person who waits can be told.
     mistral = mistral.with_patience(0)
     watch = Watch(mistral, execution_id)
+
+    def ended() -> Recovery | None:
+        return _poll(mistral, execution_id, watch, reporter)
+
+    return until(ended, goes_on(execution_id), reporter, timeout, sleep, clock)
+
+
+def until(
+    ended: Callable[[], T | None],
+    goes_on: str,
+    reporter: Reporter,
+    timeout: float | None,
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> T:
+    """Ask once a second until there is an answer, and return it.
+
+    :param ended: what is asked; its own requests are not tried again.
+    :param goes_on: a sentence for whoever stops waiting before that.
+    :param timeout: seconds; None waits for as long as it takes.
+    :raises StillRunningError: the timeout is over.
+    :raises UnreachableError: no usable answer for :data:`TOLERANCE` seconds.
+    """
     give_up_at = None if timeout is None else clock() + timeout
-    answered_at = clock()
-    silent = False
+    answered_at, silent = clock(), False
     try:
         while True:
             try:
-                recovery = _poll(mistral, execution_id, watch, reporter)
+                answer = ended()
                 if silent:
                     reporter.note("Mistral answers again")
                 answered_at, silent = clock(), False
-                if recovery:
-                    return recovery
+                if answer is not None:
+                    return answer
             except DriverError as error:
                 if not _may_pass(error):
                     raise
                 if clock() - answered_at > TOLERANCE:
-                    raise UnreachableError(f"{error}; {goes_on(execution_id)}") from error
+                    raise UnreachableError(f"{error}; {goes_on}") from error
                 if not silent:
                     reporter.note(f"{error}; waiting up to {TOLERANCE:.0f} s for it")
                 silent = True
             if give_up_at is not None and clock() >= give_up_at:
-                raise StillRunningError(
-                    f"still running after {timeout:g} s; {goes_on(execution_id)}"
-                )
+                raise StillRunningError(f"still running after {timeout:g} s; {goes_on}")
             sleep(1.0)
     finally:
         reporter.close()

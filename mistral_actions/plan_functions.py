@@ -43,7 +43,7 @@ def plan_report(context: Any) -> dict[str, Any]:
     `actions` in the details has a line per action: action, task, type, state, reason, message.
     """
     execution = _db().get_workflow_execution(context["__execution"]["id"])
-    graph, found = _states(execution, cancel := _cancel(execution.id))
+    graph, found = _states(execution, cancel := _cancel(execution.id), _seen(execution.id))
     end = states.end_of(graph, found, cancel)
     details = {"plan": execution.id, "rule": graph.rule, "actions": lines(graph, found)}
     return report(end.state, str(end.reason), str(end.message), details)
@@ -52,7 +52,7 @@ def plan_report(context: Any) -> dict[str, Any]:
 def rollback_report(context: Any) -> dict[str, Any]:
     """Return the report of a plan's rollback; its lines are those of :func:`plan_report`."""
     execution = _db().get_workflow_execution(context["__execution"]["id"])
-    graph, found = _states(execution, None)
+    graph, found = _states(execution, None, _seen(execution.id))
     end = states.end_of_rollback(found)
     details = {"actions": lines(graph, found)}
     return report(end.state, str(end.reason), str(end.message), details)
@@ -93,7 +93,8 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
     own = context["__execution"]["id"]
     # without the one that asks: it is not known yet whether it cancels anything
     cancel = states.cancel_of((one.state, one.output) for one in cancels if one.id != own)
-    graph, found = _states(execution, cancel)
+    seen = _seen(execution.id)
+    graph, found = _states(execution, cancel, seen)
     ended = execution.state in _ENDED
     ended_at = (execution.updated_at or execution.created_at) if ended else None
     output = execution.output if isinstance(execution.output, dict) else {}
@@ -106,7 +107,7 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
         "age": (_now() - ended_at).total_seconds() if ended_at else None,
         "busy": _busy(execution, own, cancels),
         "succeeded": [name for name in found if found[name].state == states.SUCCEEDED],
-        "abort_errors": _abort_errors(execution),
+        "abort_errors": _abort_errors(seen),
         "older_cancel": _older(cancels, own),
         "rolled_back": _begun_rollback(plan, own),
         "rollback": f"recovery.plan.{plan}.rollback",
@@ -128,9 +129,10 @@ def lines(graph: Graph, found: dict[str, ActionState]) -> list[dict[str, Any]]:
     ]
 
 
-def _states(execution: Any, cancel: Cancel | None) -> tuple[Graph, dict[str, ActionState]]:
+def _states(
+    execution: Any, cancel: Cancel | None, seen: dict[str, Seen]
+) -> tuple[Graph, dict[str, ActionState]]:
     graph = states.graph_of(execution.spec)
-    seen = _seen(execution.id)
     return graph, states.action_states(graph, seen, execution.state, cancel)
 
 
@@ -207,10 +209,10 @@ def _busy(execution: Any, own: str, cancels: list[Any]) -> list[str]:
     )
 
 
-def _abort_errors(execution: Any) -> list[dict[str, str]]:
+def _abort_errors(seen: dict[str, Seen]) -> list[dict[str, str]]:
     found = []
-    for name, seen in _seen(execution.id).items():
-        output = seen.output if isinstance(seen.output, dict) else {}
+    for name, task in seen.items():
+        output = task.output if isinstance(task.output, dict) else {}
         message = (output.get("details") or {}).get("abort_error")
         if message:
             found.append({"task": name, "message": str(message)})

@@ -72,7 +72,13 @@ class ShowOne(Watching, show.ShowOne):  # type: ignore[misc]
 
 
 class Starter(Lister):
-    """A command that starts a recovery and, if asked to, waits for its end."""
+    """A command that starts a recovery and, if asked to, waits for its end.
+
+    Its arguments have the names of the workflow's inputs.
+    """
+
+    workflow = ""
+    inputs: tuple[str, ...] = ()
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the options about waiting."""
@@ -80,14 +86,20 @@ class Starter(Lister):
         add_wait_options(parser, "the table of servers is printed at the end")
         return parser
 
-    def start(self, workflow: str, inputs: dict[str, Any], args: argparse.Namespace) -> Table:
-        """Start the workflow with these inputs; return the execution or, after waiting, servers."""
-        execution = self.mistral.start(workflow, inputs)
+    def take_action(self, parsed_args: argparse.Namespace) -> Table:
+        """Start the workflow; return the execution or, after waiting, the servers.
+
+        Inputs that the person did not give are not sent at all: they come from the Mistral
+        environment ``recovery`` or from the workflow's own defaults.
+        """
+        told = {name: getattr(parsed_args, name) for name in self.inputs}
+        given = {name: value for name, value in told.items() if value is not None}
+        execution = self.mistral.start(self.workflow, given)
         # A dry run is over in seconds, and its result is all that it is for.
-        if not (args.wait or inputs.get("dry_run")):
+        if not (parsed_args.wait or given.get("dry_run")):
             return started_table(execution)
-        self.say(f"{workflow} started, execution {execution.id}")
-        return server_table(self.follow(execution.id, args.timeout))
+        self.say(f"{self.workflow} started, execution {execution.id}")
+        return server_table(self.follow(execution.id, parsed_args.timeout))
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
@@ -116,6 +128,17 @@ def add_wait_options(parser: argparse.ArgumentParser, result: str) -> None:
     )
 
 
+def add_limit(parser: argparse.ArgumentParser, default: int = 20) -> None:
+    """Add ``--limit``."""
+    parser.add_argument(
+        "--limit",
+        type=positive(int),
+        default=default,
+        metavar="<number>",
+        help=f"how many at most (default {default})",
+    )
+
+
 def positive(kind: type[int] | type[float]) -> Any:
     """Return an argparse type for a number above 0."""
 
@@ -130,15 +153,6 @@ def positive(kind: type[int] | type[float]) -> Any:
         return number
 
     return parse
-
-
-def given(**inputs: Any) -> dict[str, Any]:
-    """Return the inputs that the person gave.
-
-    The others are not sent at all: what is not given comes from the Mistral environment
-    ``recovery`` or from the workflow's own defaults.
-    """
-    return {name: value for name, value in inputs.items() if value is not None}
 
 
 def started_table(execution: Execution) -> Table:

@@ -19,7 +19,6 @@ _SHOWN = (
 )
 _SERVER_COLUMNS = ("name", "id", "from", "to", "state", "reason")
 _TASK_COLUMNS = ("name", "state", "seconds")
-_LIMIT = 20
 # `openstack recovery plan list` shows these
 PLANS = ("recovery.plan.", "recovery.action_plan.")
 
@@ -34,13 +33,7 @@ class ListRecoveries(base.Lister):
         parser.add_argument(
             "--state", type=str.upper, choices=tuple(STATES), help="only recoveries in this state"
         )
-        parser.add_argument(
-            "--limit",
-            type=base.positive(int),
-            default=_LIMIT,
-            metavar="<number>",
-            help=f"how many at most (default {_LIMIT})",
-        )
+        base.add_limit(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:

@@ -4,7 +4,6 @@ import argparse
 
 from driver.commands import base
 
-WORKFLOW = "recovery.host.recover"
 METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
 
 
@@ -14,6 +13,12 @@ class RecoverHost(base.Starter):
     Without --wait the started execution is printed; see `openstack recovery show`. What is not
     given here comes from the Mistral environment "recovery", else from the workflow's defaults.
     """
+
+    workflow = "recovery.host.recover"
+    inputs = (
+        *("host", "method", "reserved_hosts", "dry_run"),
+        *("evacuate_all", "ignore_error_servers", "concurrency", "evacuation_timeout"),
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the host and the inputs of the workflow."""
@@ -65,16 +70,7 @@ class RecoverHost(base.Starter):
         )
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
-        """Start the workflow."""
-        reserved = parsed_args.reserved_hosts
-        inputs = base.given(
-            host=parsed_args.host,
-            method=parsed_args.method,
-            reserved_hosts=",".join(reserved) if reserved else None,
-            dry_run=parsed_args.dry_run,
-            evacuate_all=parsed_args.evacuate_all,
-            ignore_error_servers=parsed_args.ignore_error_servers,
-            concurrency=parsed_args.concurrency,
-            evacuation_timeout=parsed_args.evacuation_timeout,
-        )
-        return self.start(WORKFLOW, inputs, parsed_args)
+        """Start the workflow, which takes the reserved hosts as one text."""
+        if parsed_args.reserved_hosts:
+            parsed_args.reserved_hosts = ",".join(parsed_args.reserved_hosts)
+        return super().take_action(parsed_args)

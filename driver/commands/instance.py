@@ -4,8 +4,6 @@ import argparse
 
 from driver.commands import base
 
-WORKFLOW = "recovery.instance.recover"
-
 
 class RecoverInstance(base.Starter):
     """Recover a failed server: stop it and start it again on its host.
@@ -13,6 +11,9 @@ class RecoverInstance(base.Starter):
     Without --wait the started execution is printed; see `openstack recovery show`. What is not
     given here comes from the Mistral environment "recovery", else from the workflow's defaults.
     """
+
+    workflow = "recovery.instance.recover"
+    inputs = ("server", "dry_run", "process_all_instances", "stop_timeout", "start_timeout")
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the server and the inputs of the workflow."""
@@ -39,14 +40,3 @@ class RecoverInstance(base.Starter):
             help="how long starting it may take",
         )
         return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
-        """Start the workflow."""
-        inputs = base.given(
-            server=parsed_args.server,
-            dry_run=parsed_args.dry_run,
-            process_all_instances=parsed_args.process_all_instances,
-            stop_timeout=parsed_args.stop_timeout,
-            start_timeout=parsed_args.start_timeout,
-        )
-        return self.start(WORKFLOW, inputs, parsed_args)

@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cliff import command
 from cliff.columns import FormattableColumn
@@ -18,14 +19,16 @@ from driver.plans.model import RULES
 from driver.plans.reader import read_plan
 from driver.plans.service import Plans, goes_on
 from driver.plans.status import ActionStatus, Control, PlanStatus, sentence
+from driver.progress import Reporter
 from mistral_actions.plan_states import ActionState
+
+Told = TypeVar("Told", PlanStatus, Control)
 
 _LIST_COLUMNS = ("ID", "State", "Reason", "Plan", "Created At", "Updated At")
 _ACTION_COLUMNS = ("Action", "State", "Reason", "Started At", "Ended At")
 _SHOWN = ("id", "state", "reason", "message", "rule", "description", "created_at", "updated_at")
 _STATES = ("ONGOING", "SUCCEEDED", "FAILED", "CANCELLING", "CANCELLED")
 _FORMATS = {"mermaid": graph.mermaid, "graphviz": graph.graphviz}
-_LIMIT = 20
 
 Shown = tuple[tuple[str, ...], tuple[Any, ...]]
 
@@ -40,27 +43,22 @@ class Planning(base.Watching):
 
     def wait_for_plan(self, plan: str, timeout: float | None) -> PlanStatus:
         """Show a plan's progress until it ends, and say how it ended."""
-        reporter = reporter_for(self.app.stderr)
-        try:
-            status = self.plans.wait(plan, reporter, timeout)
-        except KeyboardInterrupt:
-            raise base.Interrupted(f"stopped waiting: {goes_on(plan)}") from None
-        self._ended(status)
-        return status
+        return self._wait(lambda reporter: self.plans.wait(plan, reporter, timeout), plan)
 
     def wait_for_control(self, control: Control, timeout: float | None) -> Control:
         """Do the same with the cancelling of a plan, or with its rollback."""
-        reporter = reporter_for(self.app.stderr)
-        try:
-            control = self.plans.wait_for(control, reporter, timeout)
-        except KeyboardInterrupt:
-            raise base.Interrupted(f"stopped waiting: {goes_on(control.plan)}") from None
-        self._ended(control)
-        return control
+        return self._wait(
+            lambda reporter: self.plans.wait_for(control, reporter, timeout), control.plan
+        )
 
-    def _ended(self, told: PlanStatus | Control) -> None:
+    def _wait(self, wait: Callable[[Reporter], Told], plan: str) -> Told:
+        try:
+            told = wait(reporter_for(self.app.stderr))
+        except KeyboardInterrupt:
+            raise base.Interrupted(f"stopped waiting: {goes_on(plan)}") from None
         self.say(sentence(told))
         self.exit_status = 0 if told.succeeded else 1
+        return told
 
 
 class Lister(Planning, base.Lister):
@@ -119,13 +117,7 @@ class ListPlans(Lister):
         parser.add_argument(
             "--state", type=str.upper, choices=_STATES, help="only plans in this state"
         )
-        parser.add_argument(
-            "--limit",
-            type=base.positive(int),
-            default=_LIMIT,
-            metavar="<number>",
-            help=f"how many at most (default {_LIMIT})",
-        )
+        base.add_limit(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:

@@ -4,8 +4,6 @@ import argparse
 
 from driver.commands import base
 
-WORKFLOW = "recovery.process.recover"
-
 
 class RecoverProcess(base.Starter):
     """Recover from a failed process on a compute host: disable the host's compute service.
@@ -13,6 +11,9 @@ class RecoverProcess(base.Starter):
     The servers on the host are not touched. Any process but nova-compute is skipped. Without
     --wait the started execution is printed; see `openstack recovery show`.
     """
+
+    workflow = "recovery.process.recover"
+    inputs = ("host", "process", "dry_run", "disable_reason")
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the host, the process and the inputs of the workflow."""
@@ -24,13 +25,3 @@ class RecoverProcess(base.Starter):
             "--disable-reason", metavar="<text>", help="reason that Nova shows for it"
         )
         return parser
-
-    def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
-        """Start the workflow."""
-        inputs = base.given(
-            host=parsed_args.host,
-            process=parsed_args.process,
-            dry_run=parsed_args.dry_run,
-            disable_reason=parsed_args.disable_reason,
-        )
-        return self.start(WORKFLOW, inputs, parsed_args)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from driver.errors import DriverError
+from driver.errors import ProblemsError
 from driver.wording import legible
 
 FAILURES = ("instance_failure", "process_failure", "host_auto_failure", "host_rh_failure")
@@ -51,19 +51,19 @@ class Problem:
         return f"{str(self.place).rstrip(':')}: {self.message}"
 
 
-class MethodsError(DriverError):
+class MethodsError(ProblemsError):
     """A file of recovery methods cannot be carried out as it is.
 
     :param problems: everything that is wrong; kept by file and line.
     """
 
+    outcome = "nothing was compiled or installed"
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         # dict: the same sentence about the same place is said once
         unique = dict.fromkeys(problems)
         self.problems = sorted(unique, key=lambda found: (found.place.file, found.place.line))
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        lines = [*map(str, self.problems), f"{count}: nothing was compiled or installed"]
-        super().__init__("\n".join(lines))
+        super().__init__(self.problems)
 
 
 @dataclasses.dataclass(frozen=True)

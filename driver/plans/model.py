@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from driver.errors import DriverError
+from driver.errors import DriverError, ProblemsError
 from driver.wording import listed, nearest, shown
 
 ALWAYS, ANY = "ALWAYS", "ANY"
@@ -39,16 +39,17 @@ class Problem:
         return f"{self.place}: {self.message}"
 
 
-class PlanError(DriverError):
+class PlanError(ProblemsError):
     """A plan cannot be carried out as it is.
 
     :param problems: everything that is wrong; kept by line.
     """
 
+    outcome = "nothing was started"
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = sorted(dict.fromkeys(problems), key=lambda found: found.place.line)
-        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-        super().__init__("\n".join([*map(str, self.problems), f"{count}: nothing was started"]))
+        super().__init__(self.problems)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,8 @@ from driver.plans import look
 from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
 from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
-from driver.plans.waiting import Steps, until
-from driver.progress import Reporter
+from driver.plans.waiting import Steps
+from driver.progress import Reporter, until
 from driver.transport import Record
 from driver.wording import legible
 

@@ -1,15 +1,10 @@
-"""Wait for an action plan while Mistral carries it out: two cheap questions a second."""
-
-from collections.abc import Callable
-from typing import TypeVar
+"""How far an action plan is while Mistral carries it out: cheap questions, once a second."""
 
 from driver.client import Mistral
-from driver.errors import DriverError, RefusedError, StillRunningError, UnreachableError
+from driver.errors import RefusedError
 from driver.plans import look
-from driver.progress import TOLERANCE, Progress, Reporter
+from driver.progress import Progress
 from mistral_actions.plan_states import graph_of
-
-T = TypeVar("T")
 
 _SHOWN = 3  # names of the actions that run
 
@@ -59,51 +54,3 @@ class Steps:
         text += f", {failed} failed" if failed else ""
         more = " ..." if len(running) > _SHOWN else ""
         return f"{text}; {', '.join(running[:_SHOWN])}{more}" if running else text
-
-
-def until(
-    ended: Callable[[], T | None],
-    goes_on: str,
-    reporter: Reporter,
-    timeout: float | None,
-    sleep: Callable[[float], None],
-    clock: Callable[[], float],
-) -> T:
-    """Ask once a second until there is an answer, and return it.
-
-    :param ended: what is asked; its own requests are not tried again.
-    :param goes_on: a sentence for whoever stops waiting before that.
-    :param timeout: seconds; None waits for as long as it takes.
-    :raises StillRunningError: the timeout is over.
-    :raises UnreachableError: no usable answer for :data:`driver.progress.TOLERANCE` seconds.
-    """
-    give_up_at = None if timeout is None else clock() + timeout
-    answered_at, silent = clock(), False
-    try:
-        while True:
-            try:
-                answer = ended()
-                if silent:
-                    reporter.note("Mistral answers again")
-                answered_at, silent = clock(), False
-                if answer is not None:
-                    return answer
-            except DriverError as error:
-                if not _may_pass(error):
-                    raise
-                if clock() - answered_at > TOLERANCE:
-                    raise UnreachableError(f"{error}; {goes_on}") from error
-                if not silent:
-                    reporter.note(f"{error}; waiting up to {TOLERANCE:.0f} s for it")
-                silent = True
-            if give_up_at is not None and clock() >= give_up_at:
-                raise StillRunningError(f"still running after {timeout:g} s; {goes_on}")
-            sleep(1.0)
-    finally:
-        reporter.close()
-
-
-def _may_pass(error: DriverError) -> bool:
-    """Whether the error may be one of a Mistral that is being restarted."""
-    is_theirs = isinstance(error, RefusedError) and error.status >= 500
-    return isinstance(error, UnreachableError) or is_theirs

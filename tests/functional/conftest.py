@@ -23,3 +23,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory):
         yield Cloud(lab)
     finally:
         lab.down()
+
+
+@pytest.fixture
+def faults(cloud: Cloud):
+    """What injects faults; none is left behind."""
+    yield cloud.lab.set_faults
+    cloud.lab.set_faults({})

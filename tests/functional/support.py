@@ -32,6 +32,13 @@ class Ended:
         return {line["name"]: line for line in self.output["details"]["servers"]}
 
 
+def assert_ended(ended: Ended, state: str, reason: str) -> None:
+    """The action, or what cancels or undoes a plan, has ended like this; Mistral says so too."""
+    execution = "ERROR" if state == "FAILED" else "SUCCESS"
+    told = (ended.state, ended.output.get("state"), ended.output.get("reason"))
+    assert told == (execution, state, reason), (ended.output, ended.state_info)
+
+
 def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
     """Return what `look` returns as soon as it is true."""
     deadline = time.monotonic() + limit
@@ -102,6 +109,20 @@ class Cloud:
         """Return (status, host) of a server."""
         seen = self.server(server)
         return seen["status"], seen["OS-EXT-SRV-ATTR:host"]
+
+    def done(self, server: dict[str, Any]) -> list[str]:
+        """Return what was done with a server since it was made, oldest first."""
+        found = self.get(f"/servers/{server['id']}/os-instance-actions")["instanceActions"]
+        return [one["action"] for one in reversed(found)][1:]
+
+    def ask(self, server: dict[str, Any], action: str, body: object = None) -> None:
+        path = f"/servers/{server['id']}/action"
+        assert self.nova.post(path, json={action: body}, microversion="2.79").ok
+
+    def migrations(self, server: dict[str, Any]) -> list[str]:
+        """Return the states of a server's migration records, oldest first."""
+        found = self.get(f"/os-migrations?instance_uuid={server['id']}")["migrations"]
+        return [one["status"] for one in sorted(found, key=lambda one: one["id"])]
 
     def service(self, host: str) -> dict[str, Any]:
         found = self.get(f"/os-services?binary=nova-compute&host={host}")["services"]

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import pytest
 
 from tests.functional.support import Cloud, wait_for
+
+pytestmark = pytest.mark.usefixtures("faults")
 
 OPENSTACK = str(Path(sys.executable).parent / "openstack")
 
@@ -58,17 +59,6 @@ def shown(cloud: Cloud, plan: str) -> tuple[str, dict[str, str]]:
     return found["state"], {one["task"]: one["state"] for one in found["actions"]}
 
 
-def migrations(cloud: Cloud, server: dict) -> list[str]:
-    found = cloud.get(f"/os-migrations?instance_uuid={server['id']}")["migrations"]
-    return [one["status"] for one in sorted(found, key=lambda one: one["id"])]
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(cloud: Cloud) -> Iterator[None]:
-    yield
-    cloud.lab.set_faults({})
-
-
 def test_the_second_destination_is_tried_because_the_first_one_failed(cloud: Cloud) -> None:
     server = cloud.lab.boot("any", "compute1")
     cloud.update_service("compute2", status="disabled", disabled_reason="full")
@@ -86,7 +76,7 @@ def test_the_second_destination_is_tried_because_the_first_one_failed(cloud: Clo
     states = {"migrate_first": "FAILED", "migrate_second": "SUCCEEDED", "migrate_third": "SKIPPED"}
     assert shown(cloud, plan) == ("SUCCEEDED", states)
     assert cloud.where(server) == ("ACTIVE", "compute3")
-    assert migrations(cloud, server) == ["completed"]
+    assert cloud.migrations(server) == ["completed"]
 
 
 def test_a_plan_is_started_once_however_often_it_is_run(cloud: Cloud) -> None:
@@ -105,7 +95,7 @@ def test_a_plan_is_started_once_however_often_it_is_run(cloud: Cloud) -> None:
 
     assert [done["status"] for done in (*both, third)] == [0, 0, 0], both
     assert "not started again" in third["said"]
-    assert migrations(cloud, server) == ["completed"]
+    assert cloud.migrations(server) == ["completed"]
     assert other["status"] == 1
     assert plan in other["said"]
     assert cloud.where(server) == ("ACTIVE", "compute2")
@@ -120,7 +110,7 @@ def test_cancelling_aborts_a_slow_live_migration_and_the_server_stays(cloud: Clo
         action("stop", "slow", name="after", resource_id=server["id"]),
         wait=False,
     )
-    wait_for("it migrates", lambda: migrations(cloud, server) == ["running"])
+    wait_for("it migrates", lambda: cloud.migrations(server) == ["running"])
 
     cancelled = plan_command(cloud, "cancel", plan, "--wait")
     again = plan_command(cloud, "cancel", plan)
@@ -202,14 +192,14 @@ def test_mistral_killed_during_a_plan_goes_on_and_does_each_action_once(cloud: C
         action("start", "stops", name="starts", resource_id=servers[1]["id"]),
         wait=False,
     )
-    wait_for("it migrates", lambda: migrations(cloud, servers[0]) == ["running"])
+    wait_for("it migrates", lambda: cloud.migrations(servers[0]) == ["running"])
 
     cloud.lab.kill_mistral()
     cloud.lab.start_mistral()
     ended = plan_command(cloud, "show", plan, "--wait")
 
     assert ended["status"] == 0, ended["said"]
-    assert migrations(cloud, servers[0]) == ["completed"]
+    assert cloud.migrations(servers[0]) == ["completed"]
     found = cloud.get(f"/servers/{servers[1]['id']}/os-instance-actions")["instanceActions"]
     assert [one["action"] for one in reversed(found)] == ["create", "stop", "start"]
     assert set(shown(cloud, plan)[1].values()) == {"SUCCEEDED"}

@@ -1,16 +1,11 @@
 """Destinations that fail, on a real Mistral and a real Nova."""
 
-from collections.abc import Iterator
 
 import pytest
 
 from tests.functional.support import Cloud
 
-
-@pytest.fixture(autouse=True)
-def _no_faults(cloud: Cloud) -> Iterator[None]:
-    yield
-    cloud.lab.set_faults({})
+pytestmark = pytest.mark.usefixtures("faults")
 
 
 def test_a_server_that_no_host_takes_fails_alone_and_is_named(cloud: Cloud) -> None:

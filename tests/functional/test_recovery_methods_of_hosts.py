@@ -1,16 +1,11 @@
 """Which hosts take over: the four methods, on a real Mistral and a real Nova."""
 
-from collections.abc import Iterator
 
 import pytest
 
 from tests.functional.support import Cloud
 
-
-@pytest.fixture(autouse=True)
-def _no_faults(cloud: Cloud) -> Iterator[None]:
-    yield
-    cloud.lab.set_faults({})
+pytestmark = pytest.mark.usefixtures("faults")
 
 
 def test_auto_lets_the_scheduler_pick_and_every_server_runs_elsewhere(cloud: Cloud) -> None:

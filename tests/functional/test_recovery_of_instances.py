@@ -16,17 +16,6 @@ def recover(cloud: Cloud, server: object, **given: object):
     return cloud.end_of(cloud.start(RECOVER, server=server, **given))
 
 
-def done(cloud: Cloud, server: dict) -> list[str]:
-    """Return what was done with a server since it was made, oldest first."""
-    found = cloud.get(f"/servers/{server['id']}/os-instance-actions")["instanceActions"]
-    return [one["action"] for one in reversed(found)][1:]
-
-
-def ask(cloud: Cloud, server: dict, action: str, body: object = None) -> None:
-    path = f"/servers/{server['id']}/action"
-    assert cloud.nova.post(path, json={action: body}, microversion="2.79").ok
-
-
 def change(cloud: Cloud, execution: str, state: str) -> None:
     url = f"{cloud.lab.mistral_url}/executions/{execution}"
     requests.put(url, json={"state": state}, timeout=60).raise_for_status()
@@ -46,7 +35,7 @@ def test_a_failed_server_is_stopped_and_started_on_its_host(
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert cloud.where(server) == ("ACTIVE", "compute1")
-    assert done(cloud, server)[-2:] == ["stop", "start"]
+    assert cloud.done(server)[-2:] == ["stop", "start"]
     line = ended.servers[server["name"]]
     assert (line["state"], line["reason"], line["was"]) == ("RECOVERED", "RESTARTED", was)
     assert (line["from"], line["to"]) == ("compute1", "compute1")
@@ -59,20 +48,20 @@ def test_a_server_that_is_stopped_already_is_only_started(cloud: Cloud) -> None:
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert cloud.where(server)[0] == "ACTIVE"
-    assert done(cloud, server) == ["stop", "start"]  # the first is how it came to be off
+    assert cloud.done(server) == ["stop", "start"]  # the first is how it came to be off
     assert ended.servers["off"]["reason"] == "STARTED"
 
 
 def test_a_resized_server_is_reset_stopped_and_started(cloud: Cloud) -> None:
     server = cloud.lab.boot("resized", "compute1", metadata=HA)
-    ask(cloud, server, "resize", {"flavorRef": "2"})
+    cloud.ask(server, "resize", {"flavorRef": "2"})
     is_now(cloud, server, "VERIFY_RESIZE")
 
     ended = recover(cloud, "resized")
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert cloud.where(server)[0] == "ACTIVE"
-    assert done(cloud, server)[-2:] == ["stop", "start"]
+    assert cloud.done(server)[-2:] == ["stop", "start"]
     assert ended.servers["resized"]["was"] == "resized"
 
 
@@ -83,14 +72,14 @@ def test_a_paused_or_rescued_server_is_left_alone(
     cloud: Cloud, action: str, status: str, reason: str
 ) -> None:
     server = cloud.lab.boot(action, "compute1", metadata=HA)
-    ask(cloud, server, action)
+    cloud.ask(server, action)
     is_now(cloud, server, status)
 
     ended = recover(cloud, action)
 
     assert (ended.state, ended.output["state"], ended.reason) == ("SUCCESS", "SKIPPED", reason)
     assert cloud.where(server)[0] == status
-    assert done(cloud, server) == [action]
+    assert cloud.done(server) == [action]
 
 
 def test_a_server_without_the_key_is_recovered_only_if_all_are(cloud: Cloud) -> None:
@@ -100,7 +89,7 @@ def test_a_server_without_the_key_is_recovered_only_if_all_are(cloud: Cloud) -> 
 
     assert (skipped.state, skipped.output["state"]) == ("SUCCESS", "SKIPPED")
     assert skipped.reason == "NOT_HA"
-    assert done(cloud, server) == []
+    assert cloud.done(server) == []
 
     url = f"{cloud.lab.mistral_url}/environments"
     variables = json.dumps({"process_all_instances": "true"})
@@ -110,7 +99,7 @@ def test_a_server_without_the_key_is_recovered_only_if_all_are(cloud: Cloud) -> 
         assert recover(cloud, "plain").reason == "RECOVERED"
     finally:
         requests.delete(f"{url}/recovery", timeout=30).raise_for_status()
-    assert done(cloud, server) == ["stop", "start"]
+    assert cloud.done(server) == ["stop", "start"]
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(cloud: Cloud) -> None:
@@ -120,7 +109,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(cloud: Cloud) -> Non
 
     assert (ended.state, ended.reason) == ("SUCCESS", "DRY_RUN")
     assert ended.output["message"] == "Would stop and start would-restart on compute1."
-    assert done(cloud, server) == []
+    assert cloud.done(server) == []
 
 
 def test_what_must_not_be_done_is_refused_with_a_reason(cloud: Cloud) -> None:
@@ -137,7 +126,7 @@ def test_what_must_not_be_done_is_refused_with_a_reason(cloud: Cloud) -> None:
     assert unknown.reason == "UNKNOWN_SERVER"
     assert dead.reason == "HOST_DOWN"
     assert "openstack recovery host compute2" in dead.state_info
-    assert [done(cloud, server) for server in twins] == [[], []]
+    assert [cloud.done(server) for server in twins] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -174,14 +163,14 @@ def test_a_second_recovery_of_a_server_is_refused_while_one_runs(cloud: Cloud) -
     change(cloud, first, "RUNNING")
     wait_for("the first goes on", lambda: cloud.execution(first)["state"] != "PAUSED")
     assert cloud.end_of(first).reason == "RECOVERED"
-    assert done(cloud, server) == ["stop", "start"]
+    assert cloud.done(server) == ["stop", "start"]
 
 
 def test_a_mistral_that_is_killed_goes_on_and_the_server_is_stopped_once(cloud: Cloud) -> None:
     server = cloud.lab.boot("survivor", "compute3", metadata=HA)
     cloud.lab.set_faults({server["id"]: {"power_off": {"delay": 4}}})
     execution = cloud.start(RECOVER, server="survivor")
-    wait_for("Nova stops it", lambda: done(cloud, server) == ["stop"])
+    wait_for("Nova stops it", lambda: cloud.done(server) == ["stop"])
 
     cloud.lab.kill_mistral()
     cloud.lab.start_mistral()
@@ -189,4 +178,4 @@ def test_a_mistral_that_is_killed_goes_on_and_the_server_is_stopped_once(cloud: 
     ended = cloud.end_of(execution)
     cloud.lab.set_faults({})
     assert ended.reason == "RECOVERED", ended.state_info
-    assert done(cloud, server) == ["stop", "start"]
+    assert cloud.done(server) == ["stop", "start"]
