@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import shutil
 import sys
 import time
@@ -12,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
-from lab import ini, servers
+from lab import accounts, ini, servers
 from lab.errors import LabError
 from lab.nova_client import Nova
 from lab.ports import NOVA_PORTS, check_free, choose, url
@@ -39,6 +36,9 @@ class Lab:
     :param ports: by name (``lab.ports.DEFAULT_PORTS``); names left out get free ports.
     :param mistral_options: ``{group: {option: value}}`` for mistral.conf.
     :param nova_options: the same for nova.conf.
+    :param keystone: a real Keystone, and Mistral and Nova behind it. Else a stand-in answers for
+        Nova, and Mistral asks nobody for a token.
+    :param keystone_options: the same for keystone.conf.
     :param plugins: directories with packages of others (``pip install --target DIR``) whose
         actions Mistral, and only Mistral, loads as well.
     :raises LabError: an unknown port name, or a plugin that is no directory.
@@ -48,12 +48,15 @@ class Lab:
                  ports: Mapping[str, int] | None = None,
                  mistral_options: ini.Sections | None = None,
                  nova_options: ini.Sections | None = None,
+                 keystone: bool = False, keystone_options: ini.Sections | None = None,
                  plugins: Sequence[Path | str] = ()):
         self.state = Path(state).resolve()
         self.hosts = tuple(hosts)
         self.ports = choose(ports or {})
         self.plugins = tuple(_plugin(path) for path in plugins)
-        self._options = {"mistral": mistral_options or {}, "nova": nova_options or {}}
+        self._options = {"mistral": mistral_options or {}, "nova": nova_options or {},
+                         "keystone": keystone_options or {}}
+        self.keystone = Process("keystone", self.state) if keystone else None
         self.mistral = Process("mistral", self.state)
         self.nova = Process("nova", self.state)
         self._nova_client: Nova | None = None
@@ -98,9 +101,21 @@ class Lab:
 
     @property
     def env(self) -> dict[str, str]:
-        """Return what a client needs in its environment."""
-        return {"OS_CLIENT_CONFIG_FILE": str(self.state / "clouds.yaml"), "OS_CLOUD": "lab",
-                "OS_MISTRAL_URL": self.mistral_url}
+        """Return what the administrator's clients need in their environment."""
+        return self.environment_of("lab")
+
+    def environment_of(self, cloud: str) -> dict[str, str]:
+        """Return what clients need in their environment to act as somebody.
+
+        :param cloud: a name of the ``clouds.yaml`` of the lab.
+        """
+        config = {"OS_CLIENT_CONFIG_FILE": str(self.state / "clouds.yaml"), "OS_CLOUD": cloud}
+        if self.keystone is None:
+            return config | {"OS_MISTRAL_URL": self.mistral_url}
+        # the mistral client does not know clouds.yaml
+        auth = accounts.read(self.state / "clouds.yaml")[cloud]["auth"]
+        return config | {f"OS_{key.upper()}": value for key, value in auth.items()} | {
+            "OS_IDENTITY_API_VERSION": "3", "OS_REGION_NAME": "RegionOne"}
 
     # Up and down
 
@@ -111,7 +126,7 @@ class Lab:
         :raises LabError: one runs already, a port is taken (nothing was started then), or a
             process ended or did not answer (everything is stopped again).
         """
-        for process in (self.nova, self.mistral):
+        for process in self._processes:
             if process.pid is not None:
                 raise LabError(f"the lab in {self.state} is up already "
                                f"({process.name} has PID {process.pid})")
@@ -121,8 +136,13 @@ class Lab:
         self.state.mkdir(parents=True, exist_ok=True)
         self._write_files()
         try:
+            if self.keystone is not None:
+                self._spawn_keystone(self.keystone)
             self._spawn_nova()
             self._spawn_mistral()
+            if self.keystone is not None:
+                self._wait_until_answering(self.keystone, self.identity_url)
+                self._fill_keystone()
             self._wait_until_answering(self.mistral, self.mistral_url)
             self._wait_until_answering(self.nova, self.control_url)
         except BaseException:
@@ -135,16 +155,23 @@ class Lab:
             if client is not None:
                 client.close()
         self._nova_client = self._connection = None
-        for process in (self.mistral, self.nova):
+        for process in reversed(self._processes):
             process.stop()
 
     def status(self) -> list[dict]:
         """Return name, pid, running, url and memory (MB) of each process."""
+        addresses = [self.nova_url, self.mistral_url]
+        if self.keystone is not None:
+            addresses.insert(0, self.identity_url)
         return [
             {"name": process.name, "pid": process.pid, "running": process.pid is not None,
              "url": address, "memory": process.memory()}
-            for process, address in ((self.nova, self.nova_url), (self.mistral, self.mistral_url))
+            for process, address in zip(self._processes, addresses, strict=True)
         ]
+
+    @property
+    def _processes(self) -> list[Process]:
+        return [*([self.keystone] if self.keystone else []), self.nova, self.mistral]
 
     def kill_mistral(self) -> None:
         """End the Mistral process with SIGKILL."""
@@ -205,6 +232,27 @@ class Lab:
         """Return the names of the hosts that were not killed."""
         return self._control("GET", "/")["hosts"]
 
+    # Keystone
+
+    def add_user(self, name: str, project: str, *roles: str) -> str:
+        """Give a user, made if need be, roles on a project, made if need be.
+
+        :returns: the name of the user's cloud in ``clouds.yaml``.
+        """
+        clouds = accounts.read(self.state / "clouds.yaml")
+        cloud = f"lab-{name}"
+        clouds.setdefault(cloud, accounts.cloud(self.identity_url, name, project))
+        accounts.write(self.state / "clouds.yaml", clouds)
+        self._administrator().add_user(name, clouds[cloud]["auth"]["password"], project, roles)
+        return cloud
+
+    def add_service(self, kind: str, name: str, url: str) -> None:
+        """Put a service into the catalog of the real Keystone."""
+        self._administrator().add_service(kind, name, url)
+
+    def _administrator(self) -> accounts.Keystone:
+        return accounts.Keystone(accounts.read(self.state / "clouds.yaml")["lab"]["auth"])
+
     # Nova
 
     def connection(self) -> "openstack.connection.Connection":
@@ -239,8 +287,7 @@ class Lab:
     @property
     def _nova(self) -> Nova:
         if self._nova_client is None:
-            clouds = yaml.safe_load((self.state / "clouds.yaml").read_text())["clouds"]
-            self._nova_client = Nova(clouds["lab"]["auth"])
+            self._nova_client = Nova(accounts.read(self.state / "clouds.yaml")["lab"]["auth"])
         return self._nova_client
 
     def _forget(self) -> None:
@@ -251,30 +298,49 @@ class Lab:
         known = {"hosts": self.hosts, "ports": self.ports,
                  "mistral_options": self._options["mistral"],
                  "nova_options": self._options["nova"],
+                 "keystone": self.keystone is not None,
+                 "keystone_options": self._options["keystone"],
                  "plugins": [str(path) for path in self.plugins]}
         (self.state / "lab.json").write_text(json.dumps(known, indent=1, default=str))
-        clouds = {
-            name: {"auth_type": "password", "region_name": "RegionOne",
-                   "identity_api_version": "3",
-                   "auth": {"auth_url": self.identity_url, "username": user,
-                            "password": secrets.token_urlsafe(12), "project_name": user,
-                            "user_domain_name": "Default", "project_domain_name": "Default"}}
-            for name, user in (("lab", "admin"), ("lab-demo", "demo"))
-        }
-        ini.write_private(self.state / "clouds.yaml", yaml.safe_dump({"clouds": clouds}))
+        # who was given an account keeps it over a stop and start
+        path = self.state / "clouds.yaml"
+        known = accounts.read(path) if self.keystone and path.exists() else {}
+        accounts.write(path, accounts.clouds(self.identity_url) | known)
+
+    def _fill_keystone(self) -> None:
+        """Make the accounts and the catalog; what is there already stays."""
+        keystone = self._administrator()
+        keystone.add_accounts(accounts.read(self.state / "clouds.yaml"))
+        for kind, name, address in (
+            ("identity", "keystone", self.identity_url), ("compute", "nova", self.nova_url),
+            ("image", "glance", url(self.ports["image"])),
+            ("network", "neutron", url(self.ports["network"])),
+            ("workflowv2", "mistral", self.mistral_url), ("workflow", "mistral", self.mistral_url),
+        ):
+            keystone.add_service(kind, name, address)
+
+    def _spawn_keystone(self, process: Process) -> None:
+        self._spawn(process, [sys.executable, "-m", "lab.keystone_server", "--state",
+                              str(self.state), "--port", str(self.ports["identity"])], {})
 
     def _spawn_nova(self) -> None:
         command = [sys.executable, "-m", "lab.nova_server", "--state", str(self.state),
                    "--hosts", ",".join(self.hosts), "--workflow-url", self.mistral_url]
         for name in NOVA_PORTS:
             command += [f"--{name}-port", str(self.ports[name])]
-        self._spawn(self.nova, command, {})
+        self._spawn(self.nova, command + self._keystone_flag, {})
 
     def _spawn_mistral(self) -> None:
         command = [sys.executable, "-m", "lab.mistral_server", "--state", str(self.state),
                    "--port", str(self.ports["mistral"])]
-        # the pack's actions reach the Nova of the lab through this environment
-        self._spawn(self.mistral, command, self.env | self._plugin_environment())
+        # without tokens, the pack's actions reach the Nova of the lab through this environment
+        extra = {} if self.keystone else self.env
+        self._spawn(self.mistral, command + self._keystone_flag,
+                    extra | self._plugin_environment())
+
+    @property
+    def _keystone_flag(self) -> list[str]:
+        return ["--keystone"] if self.keystone else []
 
     def _plugin_environment(self) -> dict[str, str]:
         """Return what makes a Python process find the plugins, their entry points included."""

@@ -13,7 +13,7 @@ import signal
 import threading
 from pathlib import Path
 
-from lab import ini, patches
+from lab import accounts, ini, patches
 
 LOG = logging.getLogger(__name__)
 
@@ -22,6 +22,8 @@ def arguments(argv=None):
     parser = argparse.ArgumentParser(prog="python -m lab.mistral_server")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--keystone", action="store_true",
+                        help="requests need a token, and actions have it")
     parser.add_argument("--option", action="append", default=[], metavar="GROUP.NAME=VALUE",
                         help="an option of mistral.conf")
     return parser.parse_args(argv)
@@ -63,6 +65,18 @@ def configuration(state: Path, port: int) -> ini.Sections:
         # the nova.*, glance.* ... actions of mistral-extra need a token, which nobody has when
         # authentication is off, and 500 of them double the time of a start
         "legacy_action_provider": {"load_action_generators": False},
+    }
+
+
+def authentication(state: Path) -> ini.Sections:
+    """Return the options with which Mistral asks the Keystone of the lab about tokens."""
+    auth = accounts.read(state / "clouds.yaml")["mistral"]["auth"]
+    return {
+        "DEFAULT": {"auth_type": "keystone"},
+        "pecan": {"auth_enable": True},
+        "keystone_authtoken": {"auth_type": "password", "www_authenticate_uri": auth["auth_url"],
+                               "service_token_roles_required": True,
+                               "service_type": "workflowv2", **auth},
     }
 
 
@@ -112,7 +126,10 @@ def main():
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    sections = ini.merged(configuration(args.state, args.port), ini.parse_options(args.option))
+    sections = configuration(args.state, args.port)
+    if args.keystone:
+        sections = ini.merged(sections, authentication(args.state))
+    sections = ini.merged(sections, ini.parse_options(args.option))
     patches.wake_fake_rpc()
     patches.trust_dsl_schemas()
     load_configuration(args.state, sections)

@@ -17,14 +17,14 @@ import sys
 import threading
 from pathlib import Path
 
-import yaml
-
-from lab import faults, identity, ini, nova_config, patches, stubs, template
+from lab import accounts, faults, identity, ini, nova_config, patches, stubs, template
 from lab.errors import LabError
 from lab.ports import NOVA_PORTS, url
 from lab.wsgi import HttpError, read_json, respond, serve
 
 LOG = logging.getLogger(__name__)
+
+VERSIONS = ("", "/v2.1")  # what Nova tells without a token
 
 
 def arguments(argv=None):
@@ -32,6 +32,8 @@ def arguments(argv=None):
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--hosts", required=True, help="names, separated by commas")
     parser.add_argument("--workflow-url", required=True, help="Mistral, for the service catalog")
+    parser.add_argument("--keystone", action="store_true",
+                        help="a real Keystone answers at the identity port; no stand-in is needed")
     parser.add_argument("--option", action="append", default=[], metavar="GROUP.NAME=VALUE",
                         help="an option of nova.conf")
     for name in NOVA_PORTS:
@@ -53,7 +55,7 @@ def write_configuration(state, urls, token, options):
 
 
 def make_tokens(state, urls, workflow_url, service_token):
-    clouds = yaml.safe_load((state / "clouds.yaml").read_text())["clouds"].values()
+    clouds = accounts.read(state / "clouds.yaml").values()
     passwords = {cloud["auth"]["username"]: cloud["auth"]["password"] for cloud in clouds}
     catalog = identity.catalog([
         ("identity", "keystone", urls["identity"] + "/v3"),
@@ -67,8 +69,26 @@ def make_tokens(state, urls, workflow_url, service_token):
     return identity.Tokens(identity.users(passwords), catalog, service_token)
 
 
-def start_nova(compute_port, tokens, host_names):
-    """Start API, conductor, scheduler and the hosts; return the hosts."""
+def keystone_in_front(application, state):
+    """Return Nova's API behind the middleware that it has in front of it everywhere."""
+    from keystonemiddleware import auth_token
+
+    auth = accounts.read(state / "clouds.yaml")["nova"]["auth"]
+    checked = auth_token.AuthProtocol(application, {
+        "auth_type": "password", "www_authenticate_uri": auth["auth_url"],
+        "service_token_roles_required": True, **auth})
+
+    def dispatch(environ, start_response):
+        public = environ["PATH_INFO"].rstrip("/") in VERSIONS
+        return (application if public else checked)(environ, start_response)
+    return dispatch
+
+
+def start_nova(compute_port, in_front, host_names):
+    """Start API, conductor, scheduler and the hosts; return the hosts.
+
+    :param in_front: returns the API with the check of tokens in front of it.
+    """
     from nova import service
     from nova.api.openstack import wsgi_app
 
@@ -82,7 +102,7 @@ def start_nova(compute_port, tokens, host_names):
         service.Service.create(host="controller", binary=f"nova-{name}", topic=name).start()
     hosts = ComputeHosts()
     hosts.start(host_names)
-    serve(identity.RequireToken(api, tokens, public=("", "/v2.1")), compute_port, 16, "compute")
+    serve(in_front(api), compute_port, 16, "compute")
     return hosts
 
 
@@ -151,13 +171,17 @@ def main():
 
     tokens = make_tokens(args.state, urls, args.workflow_url, service_token)
     for name, application, threads in (
-        ("identity", identity.Identity(urls["identity"], tokens), 4),
+        *([] if args.keystone else [("identity", identity.Identity(urls["identity"], tokens), 4)]),
         ("image", stubs.Image(urls["image"]), 4),
         ("network", stubs.Network(urls["network"]), 4),
         ("placement", identity.PlacementToken(placement.wsgi.init_application(), tokens), 16),
     ):
         serve(application, ports[name], threads, name)
-    hosts = start_nova(ports["compute"], tokens, args.hosts.split(","))
+    hosts = start_nova(
+        ports["compute"],
+        lambda api: (keystone_in_front(api, args.state) if args.keystone
+                     else identity.RequireToken(api, tokens, public=VERSIONS)),
+        args.hosts.split(","))
     serve(Control(hosts), ports["control"], 2, "control")
     LOG.info("ready")
     stopped.wait()

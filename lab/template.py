@@ -1,4 +1,4 @@
-"""Nova's and Placement's databases as their own migrations make them, kept for the next start.
+"""Databases of services as their own migrations make them, kept for the next start.
 
 Migrating takes many seconds and always gives the same files, so it is done once per version, in
 ``.lab/template`` of the checkout, and each cloud starts from copies.
@@ -25,7 +25,7 @@ FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4
 
 def copy_to(state: Path) -> None:
     """Give a cloud its databases, unless it has them from an earlier start."""
-    template = _made()
+    template = made("nova", "lab.template")
     for name in nova_config.DATABASES:
         if not (state / f"{name}.sqlite").exists():
             shutil.copy(template / f"{name}.sqlite", state)
@@ -35,9 +35,15 @@ def copy_to(state: Path) -> None:
                         (nova_config.database(state, cell)["connection"], cell))
 
 
-def _made() -> Path:
-    """Return the directory of the template, made now if there is none for these versions."""
-    name = f"nova-{version('nova')}-placement-{version('openstack-placement')}"
+def made(service: str, module: str) -> Path:
+    """Return the directory of a service's template, made now if there is none for its version.
+
+    :param service: its distribution; whose version names the template.
+    :param module: makes it in an empty directory: ``python -m MODULE --template DIRECTORY``, in a
+        process of its own, because the configuration of a service is global.
+    :raises LabError: that failed.
+    """
+    name = f"{service}-{version(service)}"
     template = CACHE / name
     if template.exists():
         return template
@@ -45,18 +51,18 @@ def _made() -> Path:
     with open(CACHE / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two clouds may be starting for the first time
         if not template.exists():
-            _make(template)
+            _make(template, module)
     return template
 
 
-def _make(template: Path) -> None:
+def _make(template: Path, module: str) -> None:
     scratch = Path(tempfile.mkdtemp(dir=CACHE))
     try:
-        # a process of its own: the configuration of Nova is global
-        made = subprocess.run([sys.executable, "-m", "lab.template", str(scratch)], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if made.returncode:
-            raise LabError(f"making the databases failed:\n{made.stdout[-3000:]}")
+        command = [sys.executable, "-m", module, "--template", str(scratch)]
+        ended = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if ended.returncode:
+            raise LabError(f"making the databases failed:\n{ended.stdout[-3000:]}")
         scratch.rename(template)  # whole or not at all
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -109,4 +115,4 @@ def _create_flavors(admin, objects):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[2]))
