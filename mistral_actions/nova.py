@@ -79,9 +79,16 @@ class Nova(Service):
         return dict(found["server"])
 
     def servers_named(self, name: str) -> list[dict[str, Any]]:
-        """Return the servers of this name, of all projects. `GET /servers/detail?name=`."""
-        query = {"all_tenants": 1, "name": f"^{re.escape(name)}$"}  # Nova takes an expression
-        found = self._all(f"looking for server {name!r}", "/servers/detail", "servers", query)
+        """Return the servers of this name: of all projects, or of the caller's if those are hidden.
+
+        `GET /servers/detail?name=`, with `all_tenants=1` first.
+        """
+        doing = f"looking for server {name!r}"
+        query: dict[str, Any] = {"name": f"^{re.escape(name)}$"}  # Nova takes an expression
+        try:
+            found = self._all(doing, "/servers/detail", "servers", {"all_tenants": 1, **query})
+        except errors.Forbidden:
+            found = self._all(doing, "/servers/detail", "servers", query)
         return [server for server in found if server["name"] == name]
 
     def server_actions(self, server_id: str) -> list[dict[str, Any]]:

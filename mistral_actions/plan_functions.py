@@ -226,9 +226,7 @@ def _begun_rollback(plan: str, own: str) -> str | None:
         workflow_name=f"recovery.plan.{plan}.rollback",
     )
     roots = [
-        one.root_execution_id or one.id
-        for one in found
-        if one.state not in ("ERROR", "CANCELLED")
+        one.root_execution_id or one.id for one in found if one.state not in ("ERROR", "CANCELLED")
     ]
     return next((str(root) for root in roots if root != own), None)
 

@@ -35,11 +35,16 @@ def translated(doing: str) -> Iterator[None]:
         raise errors.Unavailable(f"Failed {doing}: {error}") from None
 
 
-def _error(doing: str, status: int, said: str) -> errors.NovaError:
+def _error(doing: str, status: int, said: str, caller: str = "") -> errors.NovaError:
     if status == 401:
         said = (
             "the token is not valid, or no longer. What was started in Nova goes on; start the"
             " recovery again to finish it."
+        )
+    if status == 403 and caller:
+        said = (
+            f"{said.removesuffix('.')}. It was tried with the rights of whoever started the"
+            f" workflow: {caller}. Give that user the right, or let somebody start it who has it."
         )
     known: dict[int, type[errors.NovaError]] = {
         401: errors.Unauthorized,
@@ -70,6 +75,7 @@ class Service:
     """An OpenStack service with the rights of one caller.
 
     :param adapter: a keystoneauth adapter for its service type.
+    :param caller: who that is, for the sentence of a refusal; "" if nobody knows.
 
     Every method raises the `NovaError` that fits the answer; `Unavailable` only after several
     tries with growing delays (about four seconds in all).
@@ -77,8 +83,9 @@ class Service:
 
     _microversion = ""  # each service pins its own
 
-    def __init__(self, adapter: Any) -> None:
+    def __init__(self, adapter: Any, caller: str = "") -> None:
         self._adapter = adapter
+        self._caller = caller
         self._clock: datetime.datetime | None = None
 
     @property
@@ -122,5 +129,5 @@ class Service:
             if date := answer.headers.get("Date"):
                 self._clock = email.utils.parsedate_to_datetime(date)
             if answer.status_code >= 400:
-                raise _error(doing, answer.status_code, _said(answer))
+                raise _error(doing, answer.status_code, _said(answer), self._caller)
         return answer.json() if answer.content else None

@@ -36,15 +36,17 @@ class _Caller:
     """Whoever started workflows: makes a client for each service once.
 
     :param adapter_for: returns the keystoneauth adapter for a service type and major version.
+    :param name: who it is, as a person reads it.
     """
 
-    def __init__(self, adapter_for: Callable[[str, str | None], Any]) -> None:
+    def __init__(self, adapter_for: Callable[[str, str | None], Any], name: str = "") -> None:
         self._adapter_for = adapter_for
+        self._name = name
         self._clients: dict[type[Service], Any] = {}
 
     def client(self, kind: type[Client], service_type: str, version: str | None) -> Client:
         if kind not in self._clients:
-            self._clients[kind] = kind(self._adapter_for(service_type, version))
+            self._clients[kind] = kind(self._adapter_for(service_type, version), self._name)
         return self._clients[kind]  # type: ignore[no-any-return] # it is what its key says
 
 
@@ -75,14 +77,14 @@ def client_of(
     with _lock:
         if key not in _cache:
             with translated("reading the rights of the caller from Keystone"):
-                _cache[key] = _Caller(_by_token(security) if token and auth_url else _by_cloud())
+                _cache[key] = _by_token(security) if token and auth_url else _by_cloud()
             while len(_cache) > _MOST:
                 _cache.popitem(last=False)
         _cache.move_to_end(key)
         return _cache[key].client(kind, service_type, version)
 
 
-def _by_token(security: Any) -> Callable[[str, str | None], Any]:
+def _by_token(security: Any) -> _Caller:
     verify = False if security.insecure else (security.auth_cacert or True)
     plain = session.Session(verify=verify, timeout=TIMEOUT)
     auth_url = security.auth_uri.rstrip("/")
@@ -90,16 +92,24 @@ def _by_token(security: Any) -> Callable[[str, str | None], Any]:
         auth_url += "/v3"
     headers = {"X-Auth-Token": security.auth_token, "X-Subject-Token": security.auth_token}
     body = plain.get(f"{auth_url}/auth/tokens", headers=headers, connect_retries=3).json()
-    plugin = access_plugin.AccessInfoPlugin(
-        access.create(body=body, auth_token=security.auth_token), auth_url=auth_url
-    )
+    rights = access.create(body=body, auth_token=security.auth_token)
+    plugin = access_plugin.AccessInfoPlugin(rights, auth_url=auth_url)
     own = session.Session(auth=plugin, verify=verify, timeout=TIMEOUT)
-    return lambda service_type, version: adapter.Adapter(
-        own, service_type=service_type, version=version, region_name=security.region_name
+    return _Caller(
+        lambda service_type, version: adapter.Adapter(
+            own, service_type=service_type, version=version, region_name=security.region_name
+        ),
+        _name(rights),
     )
 
 
-def _by_cloud() -> Callable[[str, str | None], Any]:
+def _name(rights: Any) -> str:
+    roles = ", ".join(rights.role_names) or "none"
+    through = " (through a trust, which passes on these and no others)" if rights.trust_id else ""
+    return f"user {rights.username}, project {rights.project_name}, roles {roles}{through}"
+
+
+def _by_cloud() -> _Caller:
     if "OS_CLOUD" not in os.environ:
         raise Unauthorized(
             "Mistral passed no token to the action. Turn on Mistral's authentication, or set"
@@ -110,11 +120,13 @@ def _by_cloud() -> Callable[[str, str | None], Any]:
     except ConfigException as error:
         raise RecoveryError(f"OS_CLOUD of Mistral's executor is of no use: {error}") from None
     own = cloud.get_session()
-    return lambda service_type, version: adapter.Adapter(
-        own,
-        service_type=service_type,
-        version=version,
-        region_name=cloud.region_name,
-        interface=cloud.get_interface(service_type),
-        endpoint_override=cloud.get_endpoint(service_type),
+    return _Caller(
+        lambda service_type, version: adapter.Adapter(
+            own,
+            service_type=service_type,
+            version=version,
+            region_name=cloud.region_name,
+            interface=cloud.get_interface(service_type),
+            endpoint_override=cloud.get_endpoint(service_type),
+        )
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import requests
 from keystoneauth1 import adapter
 
 LIMIT = 120  # seconds; what a loaded machine with two cores may take, never what it should
@@ -50,24 +49,25 @@ def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
 
 
 class Cloud:
-    """A lab, and what is looked at most."""
+    """A lab, and what is looked at most.
 
-    def __init__(self, lab: Any) -> None:
+    :param session: of whoever looks and starts workflows; by default the administrator.
+    """
+
+    def __init__(self, lab: Any, session: Any = None) -> None:
         self.lab = lab
-        session = lab.connection().session
+        session = session or lab.connection().session
         self.nova = adapter.Adapter(session, service_type="compute", raise_exc=False)
+        self.mistral = adapter.Adapter(session, service_type="workflowv2")
 
     # ---- Mistral
     def start(self, workflow: str = RECOVER, **given: Any) -> str:
         """Start a workflow as the plain API does; return the execution's id."""
         body = {"workflow_name": workflow, "input": json.dumps(given)}
-        answer = requests.post(f"{self.lab.mistral_url}/executions", json=body, timeout=60)
-        answer.raise_for_status()
-        return str(answer.json()["id"])
+        return str(self.mistral.post("/executions", json=body).json()["id"])
 
     def execution(self, execution_id: str) -> dict[str, Any]:
-        url = f"{self.lab.mistral_url}/executions/{execution_id}"
-        return dict(requests.get(url, timeout=60).json())
+        return dict(self.mistral.get(f"/executions/{execution_id}").json())
 
     def end_of(self, execution_id: str) -> Ended:
         """Wait until an execution has ended."""
@@ -82,20 +82,19 @@ class Cloud:
 
     def running(self) -> list[str]:
         """Return the ids of the executions that have not ended."""
-        url = f"{self.lab.mistral_url}/executions?state=RUNNING&fields=id"
-        return [found["id"] for found in requests.get(url, timeout=60).json()["executions"]]
+        found = self.mistral.get("/executions?state=RUNNING&fields=id").json()["executions"]
+        return [one["id"] for one in found]
 
     def recover(self, host: str, **given: Any) -> Ended:
         """Run a recovery to its end."""
         return self.end_of(self.start(host=host, **given))
 
     def cancel(self, execution_id: str) -> None:
-        url = f"{self.lab.mistral_url}/executions/{execution_id}"
-        requests.put(url, json={"state": "CANCELLED"}, timeout=60).raise_for_status()
+        self.mistral.put(f"/executions/{execution_id}", json={"state": "CANCELLED"})
 
     def tasks(self, execution_id: str) -> list[str]:
-        url = f"{self.lab.mistral_url}/tasks?workflow_execution_id={execution_id}"
-        found = requests.get(url + "&sort_keys=created_at", timeout=60).json()["tasks"]
+        query = f"workflow_execution_id={execution_id}&sort_keys=created_at"
+        found = self.mistral.get(f"/tasks?{query}").json()["tasks"]
         return [task["name"] for task in found]
 
     # ---- Nova

@@ -55,6 +55,10 @@ class Stub:
             return planned.pop(0) if len(planned) > 1 else planned[0]
         if request.headers.get("x-auth-token") not in self.tokens:
             return 401, {"error": {"code": 401, "message": "The request you have made requires"}}
+        return 200, self.token()
+
+    def token(self):
+        """Return what Keystone says of a token."""
         endpoint = {"id": "e", "interface": "public", "region_id": "one", "region": "one"}
         catalog = [
             {
@@ -64,7 +68,7 @@ class Stub:
                 "endpoints": [{**endpoint, "url": f"{self.url}/compute/v2.1"}],
             }
         ]
-        return 200, {
+        return {
             "token": {
                 "methods": ["token"],
                 "user": {"id": "u", "name": "u", "domain": {"id": "d", "name": "d"}},

@@ -120,6 +120,13 @@ def test_a_name_is_no_pattern(openstack, nova):
     assert asked.query["all_tenants"] == "1"
 
 
+def test_who_may_not_look_into_all_projects_looks_into_the_own_one(openstack, nova):
+    path = "/compute/v2.1/servers/detail"
+    openstack.answers["GET", path] = [fault(403, "no"), (200, {"servers": [{"name": "web1"}]})]
+    assert nova.servers_named("web1") == [{"name": "web1"}]
+    assert [one.query.get("all_tenants") for one in openstack.asked("GET", path)] == ["1", None]
+
+
 def test_what_was_done_with_a_server_is_read_newest_first(openstack, nova):
     path = "/compute/v2.1/servers/s1/os-instance-actions"
     actions = [{"action": "stop"}, {"action": "create"}]

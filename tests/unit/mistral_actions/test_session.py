@@ -195,3 +195,15 @@ def test_a_cloud_that_is_not_in_clouds_yaml_is_named(tmp_path, monkeypatch):
     with pytest.raises(errors.RecoveryError, match="lba") as raised:
         session.nova_of(context_of())
     assert not raised.value.retriable
+
+
+@pytest.mark.parametrize(("trust", "told"), [({}, False), ({"OS-TRUST:trust": {"id": "t"}}, True)])
+def test_a_refusal_names_the_caller_the_roles_and_a_trust(cloud, trust, told):
+    cloud.answers["GET", "/compute/v2.1/os-services"] = [(403, {"forbidden": {"message": "No."}})]
+    body = cloud.token()
+    body["token"] |= {"roles": [{"id": "m", "name": "member"}], **trust}
+    cloud.answers["GET", ABOUT_TOKEN] = [(200, body)]
+    with pytest.raises(errors.Forbidden) as refused:
+        session.nova_of(context_of(cloud)).compute_services()
+    assert "roles member" in refused.value.message
+    assert ("through a trust" in refused.value.message) is told

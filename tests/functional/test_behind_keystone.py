@@ -1,0 +1,199 @@
+"""With a real Keystone, the pack may do what its caller may do, and nothing else."""
+
+import datetime
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from keystoneauth1 import session
+from keystoneauth1.identity import access as access_plugin
+from keystoneauth1.identity import v3
+
+from lab import Lab, accounts, servers
+from lab.nova_client import Nova
+from tests.functional.support import Cloud, assert_ended, wait_for
+
+INSTANCE = "recovery.instance.recover"
+
+
+class People:
+    """Sessions of those who have an account, and of those whom they trust."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        lab.add_user("trustee", "service", "member")
+
+    def auth(self, cloud: str, **other: str) -> dict[str, str]:
+        return {**accounts.read(self._lab.state / "clouds.yaml")[cloud]["auth"], **other}
+
+    def cloud(self, cloud: str) -> Cloud:
+        """The lab as somebody sees it who has a password."""
+        return Cloud(self._lab, session.Session(auth=v3.Password(**self.auth(cloud))))
+
+    def trusted_by(self, trustor: str, role: str, seconds: int = 3600) -> Cloud:
+        """The lab as a service sees it that got one token through a trust, as Senlin does.
+
+        :param seconds: how long the trust lives, and so the token.
+        """
+        mine = session.Session(auth=v3.Password(**self.auth(trustor)))
+        theirs = session.Session(auth=v3.Password(**self.auth("lab-trustee")))
+        ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+        trust = mine.post(f"{self._lab.identity_url}/OS-TRUST/trusts", json={"trust": {
+            "trustor_user_id": mine.get_user_id(), "trustee_user_id": theirs.get_user_id(),
+            "project_id": mine.get_project_id(), "impersonation": True,
+            "roles": [{"name": role}], "expires_at": ends.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        }}).json()["trust"]
+        auth = self.auth("lab-trustee", trust_id=trust["id"])
+        rights = v3.Password(**{
+            key: value for key, value in auth.items() if not key.startswith("project_")
+        }).get_access(session.Session())
+        return Cloud(self._lab, session.Session(auth=access_plugin.AccessInfoPlugin(
+            rights, auth_url=self._lab.identity_url)))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    hosts = [f"compute{n}" for n in range(1, 7)]
+    with Lab(tmp_path_factory.mktemp("lab"), hosts=hosts, keystone=True) as lab:
+        openstack = str(Path(sys.executable).parent / "openstack")
+        subprocess.run([openstack, "recovery", "sync", "--public"],
+                       env={**os.environ, **lab.env}, check=True)
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def people(lab: Lab) -> People:
+    return People(lab)
+
+
+@pytest.fixture(scope="module")
+def administrator(people: People) -> Cloud:
+    return people.cloud("lab")
+
+
+@pytest.fixture(scope="module")
+def member(people: People) -> Cloud:
+    return people.cloud("lab-demo")
+
+
+def boot_for_member(people: People, name: str, host: str) -> dict[str, Any]:
+    """Boot a server of the member's project on a host, which only an administrator may choose."""
+    nova = Nova(people.auth("lab", project_name="demo"))
+    try:
+        return dict(servers.boot(nova, name, host))
+    finally:
+        nova.close()
+
+
+def who_acted(administrator: Cloud, server: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return (action, id of the user) of all that was done with a server since it was made."""
+    found = administrator.get(f"/servers/{server['id']}/os-instance-actions")["instanceActions"]
+    return [(one["action"], one["user_id"]) for one in reversed(found)][1:]
+
+
+def user_id(cloud: Cloud) -> str:
+    return str(cloud.nova.session.get_user_id())
+
+
+def test_a_host_is_recovered_with_the_rights_of_the_administrator_who_asked(
+    lab: Lab, administrator: Cloud
+) -> None:
+    server = lab.boot("web1", "compute1")
+    administrator.kill("compute1")
+    assert_ended(administrator.recover("compute1"), "SUCCEEDED", "RECOVERED")
+    done = who_acted(administrator, server)
+    assert ("evacuate", user_id(administrator)) in done
+    assert {user for _action, user in done} == {user_id(administrator)}
+
+
+def test_a_member_restarts_an_own_server_with_workflows_that_the_administrator_installed(
+    people: People, administrator: Cloud, member: Cloud
+) -> None:
+    server = boot_for_member(people, "mine1", "compute2")
+    ended = member.end_of(member.start(INSTANCE, server=server["id"], process_all_instances=True))
+    assert_ended(ended, "SUCCEEDED", "RECOVERED")
+    me = user_id(member)
+    assert who_acted(administrator, server) == [("stop", me), ("start", me)]
+
+
+def test_a_member_who_recovers_a_host_reads_which_right_is_missing_and_nothing_is_touched(
+    lab: Lab, administrator: Cloud, member: Cloud
+) -> None:
+    server = lab.boot("web3", "compute3")
+    administrator.kill("compute3")
+    ended = member.recover("compute3")
+    assert_ended(ended, "FAILED", "FORBIDDEN")
+    assert "os_compute_api:os-services:list" in ended.state_info
+    assert "user demo, project demo, roles member" in ended.state_info
+    assert administrator.service("compute3")["status"] == "enabled"
+    assert not administrator.service("compute3")["forced_down"]
+    assert who_acted(administrator, server) == []
+
+
+def test_a_members_server_of_another_project_is_not_found(lab: Lab, member: Cloud) -> None:
+    server = lab.boot("theirs", "compute2")
+    ended = member.end_of(member.start(INSTANCE, server=server["id"]))
+    assert_ended(ended, "FAILED", "UNKNOWN_SERVER")
+
+
+def test_a_token_of_a_trust_restarts_the_server_of_whoever_trusts(
+    people: People, administrator: Cloud, member: Cloud
+) -> None:
+    trusted = people.trusted_by("lab-demo", "member")
+    server = boot_for_member(people, "mine2", "compute2")
+    ended = trusted.end_of(
+        trusted.start(INSTANCE, server=server["id"], process_all_instances=True))
+    assert_ended(ended, "SUCCEEDED", "RECOVERED")
+    me = user_id(member)
+    assert who_acted(administrator, server) == [("stop", me), ("start", me)]
+
+
+def test_a_token_of_a_members_trust_recovers_no_host_and_the_refusal_names_the_trust(
+    administrator: Cloud, people: People
+) -> None:
+    ended = people.trusted_by("lab-demo", "member").recover("compute2")
+    assert_ended(ended, "FAILED", "FORBIDDEN")
+    assert "user demo" in ended.state_info
+    assert "through a trust" in ended.state_info
+    assert not administrator.service("compute2")["forced_down"]
+
+
+def test_a_token_of_an_administrators_trust_recovers_a_host(
+    lab: Lab, people: People, administrator: Cloud
+) -> None:
+    server = lab.boot("web4", "compute4")
+    administrator.kill("compute4")
+    assert_ended(people.trusted_by("lab", "admin").recover("compute4"), "SUCCEEDED", "RECOVERED")
+    assert administrator.where(server)[1] != "compute4"
+
+
+def test_a_token_that_expires_during_a_recovery_ends_it_and_a_new_one_finishes_it(
+    lab: Lab, people: People, administrator: Cloud
+) -> None:
+    """Nova goes on with what it was told; nothing is started twice and no server is forgotten."""
+    booted = [lab.boot(f"slow{n}", "compute5") for n in range(3)]
+    administrator.kill("compute5")
+    lab.set_faults({"*": {"spawn": {"delay": 45}}})
+    try:
+        short = people.trusted_by("lab", "admin", seconds=40)
+        execution = short.start(host="compute5", concurrency=1)
+        wait_for("the first evacuation", lambda: administrator.evacuations("compute5"))
+        ended = administrator.end_of(execution)
+        assert_ended(ended, "FAILED", "UNAUTHORIZED")
+        assert "start the recovery again" in ended.state_info
+        assert len(administrator.evacuations("compute5")) == 1
+    finally:
+        lab.set_faults({})
+    assert_ended(administrator.recover("compute5"), "SUCCEEDED", "RECOVERED")
+    assert {where for _status, where in map(administrator.where, booted)} & {"compute5"} == set()
+    assert administrator.evacuations("compute5") == {server["id"]: ["done"] for server in booted}
+
+
+def test_a_request_without_a_token_is_refused_by_mistral(lab: Lab) -> None:
+    anonymous = session.Session()
+    answer = anonymous.get(f"{lab.mistral_url}/workflows", raise_exc=False)
+    assert answer.status_code == 401
