@@ -60,8 +60,8 @@ class Recovery:
         return cls(
             id=execution.id,
             workflow=execution.workflow,
-            host=str(given.get("host") or given.get("host_name") or details.get("host") or ""),
-            server=str(given.get("server") or ""),
+            host=_host(given, details),
+            server=str(given.get("server") or given.get("node_id") or ""),
             state=_state(execution),
             reason=str(output.get("reason") or ""),
             message=mask_secrets(str(output.get("message") or execution.state_info)),
@@ -80,6 +80,13 @@ class Recovery:
         """The end of the recovery in one line."""
         head = f"{self.state} ({self.reason})" if self.reason else self.state
         return f"{head}: {self.message or 'no reason was given'}"
+
+
+def _host(given: Record, details: Record) -> str:
+    """Return the host that a recovery is about: of one server, the host where that was."""
+    if "node_id" in given:
+        return str(details.get("host") or "")
+    return str(given.get("host") or given.get("host_name") or details.get("host") or "")
 
 
 def _state(execution: Execution) -> str:

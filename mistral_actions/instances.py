@@ -13,7 +13,15 @@ from typing import Any
 
 from mistral_actions import inputs, selection
 from mistral_actions.base import PlannedAction, RecoveryAction
-from mistral_actions.errors import BadInput, Conflict, Failed, NotFound, Refused, report
+from mistral_actions.errors import (
+    BadInput,
+    Conflict,
+    Failed,
+    NotFound,
+    RecoveryError,
+    Refused,
+    report,
+)
 from mistral_actions.inputs import Option
 from mistral_actions.nova import Nova
 
@@ -195,6 +203,12 @@ class _Step(PlannedAction):
     def _name(self) -> str:
         return str(self.plan["server"]["name"])
 
+    @property
+    def _newest_known(self) -> str | None:
+        """The record up to which what was done does not count."""
+        known: str | None = self.plan["newest_action"]
+        return known
+
     def _look(self, nova: Nova) -> tuple[str, str | None]:
         """Return vm_state and task_state.
 
@@ -214,7 +228,7 @@ class _Step(PlannedAction):
     def _done_since(self, nova: Nova, *actions: str) -> bool:
         """Say whether one of these was done with it after the plan was made, by whomever."""
         for done in nova.server_actions(self.plan["server"]["id"]):
-            if done["request_id"] == self.plan["newest_action"]:
+            if done["request_id"] == self._newest_known:
                 return False
             if done["action"] in actions:
                 return True
@@ -227,10 +241,10 @@ class _Step(PlannedAction):
         told = self._report("FAILED", "TIMED_OUT", late)
         return {"finished": False, "message": now, "report": told}
 
-    def _failed(self, code: str, message: str) -> Exception:
+    def _failed(self, code: str, message: str) -> RecoveryError:
         return self._ended(Failed, code, f"{message} {self._where_to_look}")
 
-    def _ended(self, kind: type[Refused] | type[Failed], code: str, message: str) -> Exception:
+    def _ended(self, kind: type[Refused] | type[Failed], code: str, message: str) -> RecoveryError:
         return kind(message, code, self._report("FAILED", code, message)["details"])
 
     def _report(self, state: str, code: str, message: str, reason: str = "") -> dict[str, Any]:
@@ -249,10 +263,20 @@ class StopServer(_Step):
     """Stop a server, a resized one after a reset to active; polled until it is stopped.
 
     :param plan: the plan of the recovery.
+    :param tried_before: the newest record of what was done with the server when an earlier
+        attempt failed, whose stop does not count in this one; null: the plan's.
     Errors: STOP_FAILED, FORBIDDEN; what else it became meanwhile. Nova: looks up the server and
     what was done with it; os-resetState if it is resized; os-stop unless it is stopped, or was
     stopped or started since the plan was made.
     """
+
+    def __init__(self, plan: dict[str, Any], tried_before: Any = None) -> None:
+        super().__init__(plan)
+        self.tried_before = tried_before
+
+    @property
+    def _newest_known(self) -> str | None:
+        return self.tried_before or super()._newest_known
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Stop it, once; `finished` when it is stopped, or somebody has started it again since."""
@@ -280,7 +304,11 @@ class StopServer(_Step):
         if state == "stopped" or self._done_since(nova, "start"):
             return {"finished": True, "message": f"{self._name} was stopped"}
         if task is None:  # Nova sets it before it writes down the stop: that has ended
-            raise self._failed("STOP_FAILED", f"Nova could not stop {self._name}: it is {state}.")
+            why = f"Nova could not stop {self._name}: it is {state}."
+            failed = self._failed("STOP_FAILED", why)
+            done = nova.server_actions(self.plan["server"]["id"])
+            failed.details["newest_action"] = done[0]["request_id"]
+            raise failed
         return self._not_yet(state, task, "stopped")
 
 

@@ -12,7 +12,7 @@ from mistral_actions.service import Service
 # it is below 2.95, from which on an evacuated server ends SHUTOFF whatever it was before.
 MICROVERSION = "2.79"
 # sent again, they would undo what happened in between
-_ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize"}
+_ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize", "rebuild"}
 
 
 class Nova(Service):
@@ -90,6 +90,16 @@ class Nova(Service):
         except errors.Forbidden:
             found = self._all(doing, "/servers/detail", "servers", query)
         return [server for server in found if server["name"] == name]
+
+    def update_metadata(self, server_id: str, doing: str, metadata: dict[str, str]) -> None:
+        """Set some keys of a server's metadata. `POST /servers/{id}/metadata`."""
+        body = {"metadata": metadata}
+        self._call(doing, "POST", f"/servers/{server_id}/metadata", json=body)
+
+    def image(self, image_id: str) -> dict[str, Any]:
+        """Return an image as Nova sees it. `GET /images/{id}`, at 2.35: the last that has it."""
+        doing = f"looking up image {image_id}"
+        return dict(self._call(doing, "GET", f"/images/{image_id}", microversion="2.35")["image"])
 
     def server_actions(self, server_id: str) -> list[dict[str, Any]]:
         """Return what was last done with a server (`stop`, `start`, ...), newest first.

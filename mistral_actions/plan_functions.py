@@ -140,10 +140,31 @@ def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
     """Look at the tasks of an execution and at their sub-workflows: two queries."""
     wanted = {} if names is None else {"name": {"in": names}}
     tasks = _db().get_task_executions(
-        fields=["id", "name", "state", "state_info"], workflow_execution_id=execution_id, **wanted
+        fields=["id", "name", "state", "state_info", "created_at"],
+        workflow_execution_id=execution_id,
+        **wanted,
     )
-    outputs = {one.task_execution_id: one.output for one in _sub_executions(tasks)}
-    return {task.name: Seen(task.state, outputs.get(task.id), task.state_info) for task in tasks}
+    outputs: dict[str, Any] = {}
+    for one in _oldest_first(_sub_executions(tasks)):
+        outputs[one.task_execution_id] = one.output
+    found: dict[str, Seen] = {}
+    for task in _oldest_first(tasks):
+        seen = Seen(task.state, outputs.get(task.id), task.state_info)
+        if not _repeated(found.get(task.name), seen):
+            found[task.name] = seen
+    return found
+
+
+def _repeated(before: Seen | None, now: Seen) -> bool:
+    """Say whether an action ran again, because one before it did, and found itself done."""
+    states_ = [one.output.get("state") if one and isinstance(one.output, dict) else None
+               for one in (before, now)]
+    return states_ == [states.SUCCEEDED, states.SKIPPED]
+
+
+def _oldest_first(found: Iterable[Any]) -> list[Any]:
+    """Order what a person ran again behind what was there before."""
+    return sorted(found, key=lambda one: (one.created_at, one.id))
 
 
 def _sub_executions(tasks: Iterable[Any]) -> list[Any]:

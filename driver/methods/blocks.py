@@ -58,7 +58,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "recovery.evacuate_servers",
             input={
                 "plan": "$.plan",
-                "tried_before": "$.report.details.get(newest_migration)",
+                "tried_before": "report_so_far($.report).details.get(newest_migration)",
             },
             tries=7200,
             reports=True,
@@ -70,7 +70,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             input={
                 "plan": "$.plan",
                 "reserved_hosts": "$.plan.reserved_hosts",
-                "report": "$.report",
+                "report": "report_so_far($.report)",
             },
             reports=True,
         ),
@@ -79,6 +79,10 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
         "instance_failure": Block(
             "Once only, and not if it is stopped. A resized server is reset to active first.",
             "recovery.stop_server",
+            input={
+                "plan": "$.plan",
+                "tried_before": "report_so_far($.report).details.get(newest_action)",
+            },
             tries="$.plan.options.stop_timeout",
         )
     },

@@ -7,7 +7,7 @@ ACTIONS = {
     "recovery.isolate_host": "plan",
     "recovery.prepare_servers": "plan",
     "recovery.evacuate_servers": "plan, destination=null, tried_before=null",
-    "recovery.stop_server": "plan",
+    "recovery.stop_server": "plan, tried_before=null",
     "recovery.start_server": "plan",
     "recovery.check_server_active": "plan",
     "recovery.disable_host": "plan",
