@@ -11,9 +11,12 @@ from lab.cluster import DEFAULT_HOSTS, Lab
 from lab.errors import LabError
 from lab.ports import DEFAULT_PORTS
 from lab.process import ROOT
+from lab.senlin import PORTS as SENLIN_PORTS
+from lab.senlin import SenlinLab
 from lab.servers import POWER
 
 DEFAULT_STATE = ROOT / ".lab" / "default"
+PORTS = DEFAULT_PORTS | SENLIN_PORTS
 
 DESCRIPTION = """\
 A cloud to try recovery on: a real Mistral with the actions of this pack, a real Nova and Placement
@@ -41,9 +44,8 @@ def pair(text):
 
 def port(text):
     name, value = pair(text)
-    if name not in DEFAULT_PORTS:
-        raise argparse.ArgumentTypeError(
-            f"unknown port {name!r}; known are {', '.join(DEFAULT_PORTS)}")
+    if name not in PORTS:
+        raise argparse.ArgumentTypeError(f"unknown port {name!r}; known are {', '.join(PORTS)}")
     if not (value.isdigit() and 0 < int(value) < 65536):
         raise argparse.ArgumentTypeError(f"{value!r} is not a port number")
     return name, int(value)
@@ -86,7 +88,11 @@ def build_parser():
                     help=f"compute hosts (default: {','.join(DEFAULT_HOSTS)})")
     up.add_argument("--port", type=port, action="append", default=[], metavar="NAME=NUMBER",
                     help="use another port; defaults: "
-                         + ", ".join(f"{k}={v}" for k, v in DEFAULT_PORTS.items()))
+                         + ", ".join(f"{k}={v}" for k, v in PORTS.items()))
+    up.add_argument("--keystone", action="store_true",
+                    help="with a real Keystone, and Mistral and Nova behind it")
+    up.add_argument("--senlin", action="store_true",
+                    help="with a real Senlin as well, its RabbitMQ and MariaDB; implies --keystone")
     up.add_argument("--fresh", action="store_true",
                     help="forget servers, workflows and executions of an earlier lab")
     for name in ("mistral", "nova"):
@@ -125,27 +131,37 @@ def build_parser():
 
 
 def do_up(args):
-    lab = Lab(args.state, args.hosts, DEFAULT_PORTS | dict(args.port),
-              ini.parse_options(args.mistral_option), ini.parse_options(args.nova_option),
-              plugins=args.plugin)
+    options = {"mistral_options": ini.parse_options(args.mistral_option),
+               "nova_options": ini.parse_options(args.nova_option), "plugins": args.plugin}
+    if args.senlin:
+        lab = SenlinLab(args.state, args.hosts, PORTS | dict(args.port), **options)
+    else:
+        lab = Lab(args.state, args.hosts, DEFAULT_PORTS | dict(args.port), **options,
+                  keystone=args.keystone)
+        SenlinLab.leave(args.state)
     lab.up(fresh=args.fresh)
     return do_env(args)
 
 
+def attach(state):
+    """Return the lab in a state directory, its Senlin included if it has one."""
+    return SenlinLab.attach(state) if SenlinLab.is_in(state) else Lab.attach(state)
+
+
 def do_down(args):
-    Lab.attach(args.state).down()
+    attach(args.state).down()
 
 
 def do_status(args):
-    rows = Lab.attach(args.state).status()
+    rows = attach(args.state).status()
     for row in rows:
         what = f"running  pid {row['pid']:<8} {row['memory']:4} MB" if row["running"] else "stopped"
-        print(f"{row['name']:8} {what:34} {row['url']}")
+        print(f"{row['name']:21} {what:34} {row['url']}")
     return 0 if all(row["running"] for row in rows) else 1
 
 
 def do_env(args):
-    for name, value in Lab.attach(args.state).env.items():
+    for name, value in attach(args.state).env.items():
         print(f"export {name}={shlex.quote(value)}")
 
 

@@ -2,7 +2,7 @@
 
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from lab.errors import LabError
 
@@ -17,21 +17,24 @@ def url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def choose(given: Mapping[str, int]) -> dict[str, int]:
+def choose(given: Mapping[str, int], names: Iterable[str] = DEFAULT_PORTS,
+           taken: Iterable[int] = ()) -> dict[str, int]:
     """Return a port for each name: the given one, else a free one.
 
+    :param names: the names that there are.
+    :param taken: ports that somebody is going to use.
     :raises LabError: a name is unknown.
     """
     for name in given:
-        if name not in DEFAULT_PORTS:
-            raise LabError(f"unknown port {name!r}; known are {', '.join(DEFAULT_PORTS)}")
+        if name not in names:
+            raise LabError(f"unknown port {name!r}; known are {', '.join(names)}")
     ports = dict(given)
     # below the range from which the kernel takes ports for outgoing connections
     candidates = iter(random.sample(range(20000, 32000), 1000))
-    for name in DEFAULT_PORTS:
+    for name in names:
         while name not in ports:
             port = next(candidates)
-            if port not in ports.values() and is_free(port):
+            if port not in (*ports.values(), *taken) and is_free(port):
                 ports[name] = port
     return ports
 

@@ -117,17 +117,30 @@ def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
 def try_again(context: Any, result: Any) -> bool:
     """Say whether a task must run its action once more; the `continue-on` of every retry.
 
-    Never when its execution was cancelled meanwhile: Mistral alone would go on with the tries.
+    Never when its execution, or one above it, has ended meanwhile: Mistral alone would go on with
+    the tries. Cancel in Horizon ends only the execution on which it is pressed.
 
     :param result: the task's result. A poll that has not finished (`finished: false`), an
         error worth another try (`retriable: true`), and an action whose process died, which
         Mistral reports as a text.
     """
-    if _db().get_workflow_execution(context["__execution"]["id"]).state in _ENDED:
+    if _given_up(context["__execution"]["id"]):
         return False
     if isinstance(result, dict):
         return result.get("finished") is False or result.get("retriable") is True
     return isinstance(result, str)
+
+
+def _given_up(execution_id: str) -> bool:
+    """Say whether an execution, or one of those that it works for, has ended."""
+    db = _db()
+    execution = db.get_workflow_execution(execution_id)
+    while execution.state not in _ENDED:
+        if not execution.task_execution_id:
+            return False
+        task = db.get_task_execution(execution.task_execution_id)
+        execution = db.get_workflow_execution(task.workflow_execution_id)
+    return True
 
 
 def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> dict[str, Any]:

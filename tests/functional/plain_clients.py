@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from tests.functional.support import Cloud
 
 BIN = Path(sys.executable).parent
@@ -40,9 +38,5 @@ def failed_task(cloud: Cloud, execution: str) -> dict[str, Any]:
 
 def sub_execution(cloud: Cloud, task_id: str) -> str:
     """Return the id of the newest execution that a task has started."""
-    url = f"{cloud.lab.mistral_url}/executions?task_execution_id={task_id}&sort_keys=created_at"
-    return str(requests.get(url, timeout=60).json()["executions"][-1]["id"])
-
-
-def set_state(cloud: Cloud, execution: str, state: str) -> None:
-    client(cloud, "mistral", "execution-update", "-s", state, execution)
+    query = f"task_execution_id={task_id}&sort_keys=created_at"
+    return str(cloud.mistral.get(f"/executions?{query}").json()["executions"][-1]["id"])

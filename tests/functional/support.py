@@ -89,8 +89,12 @@ class Cloud:
         """Run a recovery to its end."""
         return self.end_of(self.start(host=host, **given))
 
+    def set_state(self, execution_id: str, state: str) -> None:
+        """Pause (PAUSED), resume (RUNNING) or cancel (CANCELLED) an execution."""
+        self.mistral.put(f"/executions/{execution_id}", json={"state": state})
+
     def cancel(self, execution_id: str) -> None:
-        self.mistral.put(f"/executions/{execution_id}", json={"state": "CANCELLED"})
+        self.set_state(execution_id, "CANCELLED")
 
     def tasks(self, execution_id: str) -> list[str]:
         query = f"workflow_execution_id={execution_id}&sort_keys=created_at"

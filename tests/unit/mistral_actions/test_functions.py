@@ -13,8 +13,8 @@ LINES = [{"id": "1", "state": "FAILED"}]
 NOT_ENDED = report("FAILED", "NOT_ENDED", "not yet", {"host": "c1", "servers": ["planned"]})
 
 
-def execution(state):
-    return types.SimpleNamespace(state=state)
+def execution(state, task_execution_id=None):
+    return types.SimpleNamespace(state=state, task_execution_id=task_execution_id)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,20 @@ def test_nothing_is_tried_again_once_the_execution_has_ended(monkeypatch, state)
     database = types.SimpleNamespace(get_workflow_execution=lambda _: execution(state))
     monkeypatch.setattr(functions, "_db", lambda: database)
     assert functions.try_again({"__execution": {"id": "e1"}}, {"finished": False}) is False
+
+
+@pytest.mark.parametrize(
+    ("above", "again"), [("RUNNING", True), ("PAUSED", True), ("ERROR", False)]
+)
+def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, above, again):
+    found = {"e1": execution("RUNNING", "t0"), "e0": execution(above)}
+    task_above = types.SimpleNamespace(workflow_execution_id="e0")
+    database = types.SimpleNamespace(
+        get_workflow_execution=found.get, get_task_execution={"t0": task_above}.get
+    )
+    monkeypatch.setattr(functions, "_db", lambda: database)
+    context = {"__execution": {"id": "e1"}}
+    assert functions.try_again(context, {"finished": False}) is again
 
 
 def task(result, name="some_task", state_info=None):

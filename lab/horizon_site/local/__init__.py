@@ -1,0 +1,1 @@
+"""What Horizon finds as its `local` package, because it stands first on its path."""

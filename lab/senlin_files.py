@@ -1,0 +1,139 @@
+"""What a Senlin of the lab reads: its configuration, its database, and this pack."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab import ini
+from lab.environments import environment
+from lab.mariadb import MariaDB
+from lab.ports import choose
+from lab.process import ROOT
+from lab.template import CACHE
+from lab.wheel import run, wheel
+
+
+def configuration(state: Path, auth: Mapping[str, str], database: str, broker: str,
+                  port: int) -> ini.Sections:
+    """Return senlin.conf.
+
+    :param auth: of Senlin's own account, as in ``clouds.yaml``.
+    :param database: URL of the database.
+    :param broker: URL of the broker.
+    :param port: of the API.
+    """
+    one_process = {"workers": 1}
+    return {
+        "DEFAULT": {
+            "use_stderr": True,
+            "host": "localhost",
+            "transport_url": broker,
+            "cloud_backend": "openstack",
+            "default_region_name": "RegionOne",
+            "environment_dir": state / "environments",
+            # quick: an engine that died is noticed after 2.2 of these, in seconds
+            "periodic_interval": 5,
+            "service_down_time": 15,
+            "health_check_interval_min": 5,
+            "batch_interval": 1,
+            "lock_retry_interval": 2,
+            # on a busy machine everything is late, and nothing is lost
+            "rpc_response_timeout": 300,
+            "default_log_levels": "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,urllib3=WARN,"
+                                  "keystoneauth=WARN,stevedore=WARN,keystonemiddleware=WARN",
+        },
+        "database": {"connection": database},
+        "senlin_api": {"bind_host": "127.0.0.1", "bind_port": port, "workers": 0,
+                       "api_paste_config": environment("senlin") / "etc/senlin/api-paste.ini"},
+        "conductor": one_process,
+        "engine": one_process,
+        "health_manager": one_process,
+        "authentication": {
+            "auth_url": auth["auth_url"], "service_username": auth["username"],
+            "service_password": auth["password"], "service_project_name": auth["project_name"],
+        },
+        "keystone_authtoken": {
+            "auth_type": "password", "www_authenticate_uri": auth["auth_url"], **auth,
+        },
+        # a broker on this machine does not vanish silently
+        "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 0},
+        "oslo_policy": {"policy_file": state / "policy.yaml"},
+    }
+
+
+def write(state: Path, sections: ini.Sections) -> None:
+    """Write everything that Senlin is told by files."""
+    (state / "environments").mkdir(parents=True, exist_ok=True)
+    (state / "policy.yaml").write_text("{}\n")
+    ini.write(state / "senlin.conf", sections)
+
+
+def process_environment(state: Path) -> dict[str, str]:
+    """Return the environment of Senlin's processes.
+
+    They see this pack, and nothing of a cloud that the caller may be logged in to.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    return kept | {"PYTHONPATH": str(state / "product"), "PYTHONWARNINGS": "ignore",
+                   "NO_PROXY": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+
+
+def install_product(state: Path) -> None:
+    """Install the wheel of this checkout where only this lab's Senlin sees it.
+
+    What it needs in a Senlin is there; tests/senlin shows that plain pip adds what is not, and
+    changes nothing.
+
+    :raises LabError: pip failed, or the wheel could not be built.
+    """
+    built = wheel()
+    target = state / "product"
+    installed = target / "installed"
+    if installed.exists() and installed.read_text() == str(built):
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    run(str(environment("senlin") / "bin" / "pip"), "install", "--quiet", "--no-deps",
+        "--no-index", "--disable-pip-version-check", "--target", str(target), str(built))
+    installed.write_text(str(built))
+
+
+def copy_database(data: Path) -> None:
+    """Give a Senlin its database, unless it has one from an earlier start.
+
+    :raises LabError: the template could not be made.
+    """
+    if not data.exists():
+        shutil.copytree(_template(), data)
+
+
+def _template() -> Path:
+    """Return the data of a MariaDB after Senlin's migrations, made now if there is none."""
+    pins = zlib.crc32((ROOT / "requirements" / "senlin.txt").read_bytes())
+    template = CACHE / f"senlin-{pins:08x}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / "senlin.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may be starting for the first time
+        if not template.exists():
+            _make(template)
+    return template
+
+
+def _make(template: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
+        scratch = Path(directory)
+        port = choose({}, {"mariadb": 0})["mariadb"]
+        server = MariaDB(scratch, port, "senlin", "only-for-this-minute")
+        server.install()
+        server.start()
+        try:
+            ini.write(scratch / "senlin.conf", {"database": {"connection": server.url}})
+            bin_directory = environment("senlin") / "bin"
+            run(str(bin_directory / "python"), str(bin_directory / "senlin-manage"),
+                "--config-file", str(scratch / "senlin.conf"), "db_sync")
+        finally:
+            server.stop()
+        server.data.rename(template)

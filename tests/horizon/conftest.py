@@ -1,0 +1,63 @@
+"""A cloud with a real Keystone and a real Horizon, and an administrator in a browser."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from lab import Lab
+from lab.horizon import HorizonLab, missing
+from tests.functional.support import Cloud
+from tests.horizon.browser import Person, chromium, logged_in
+
+HOSTS = tuple(f"compute{n}" for n in range(1, 11))
+
+
+@pytest.fixture(scope="session")
+def horizon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HorizonLab]:
+    """A Horizon in front of a lab with the pack installed as its README says."""
+    if reason := missing():
+        pytest.skip(reason)
+    with Lab(tmp_path_factory.mktemp("lab"), hosts=HOSTS, keystone=True) as lab:
+        openstack = str(Path(sys.executable).parent / "openstack")
+        subprocess.run([openstack, "recovery", "sync", "--public"], env=lab.env, check=True)
+        with HorizonLab(lab) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(horizon: HorizonLab) -> Cloud:
+    """What tests ask of Nova."""
+    return Cloud(horizon.lab)
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory for screenshots, which pytest keeps for a while."""
+    return tmp_path_factory.mktemp("shots")
+
+
+@pytest.fixture(scope="session")
+def browser(horizon: HorizonLab) -> Iterator[Browser]:
+    """The browser, once there is something to look at."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def session(browser: Browser, horizon: HorizonLab, shots: Path) -> Iterator[Person]:
+    """The administrator, who shows long lists whole, as the guide says."""
+    with logged_in(browser, horizon, "lab", shots) as person:
+        person.show_more(200)
+        yield person
+
+
+@pytest.fixture
+def admin(session: Person) -> Iterator[Person]:
+    """The administrator; the browser had nothing to complain about when the test has ended."""
+    session.complaints.clear()
+    yield session
+    assert session.complaints == []

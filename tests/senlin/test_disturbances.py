@@ -1,0 +1,148 @@
+"""Whatever process dies in the middle of a chain, each step happens once and the chain ends.
+
+Counted are the executions in Mistral and the rebuilds that Nova recorded.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from lab.senlin import SenlinLab
+from tests.senlin.support import (
+    REBUILD,
+    Node,
+    User,
+    break_server,
+    policy_spec,
+    wait_for,
+    workflow,
+)
+
+SLOW = [workflow("chain.slow"), REBUILD, workflow("chain.ok")]
+
+
+@pytest.fixture(scope="module")
+def spare(demo: User) -> list[str]:
+    """Clusters that the tests take one after the other, asked for all at once."""
+    return [demo.begin_cluster() for _ in range(10)]
+
+
+@pytest.fixture
+def nodes(demo: User, spare: list[str]) -> Any:
+    """What returns a node whose cluster has a policy with these steps."""
+
+    def make(*chains: Sequence[dict[str, Any]], interval: int = 3600, **recovery: Any
+             ) -> list[Node]:
+        found = [demo.node_of(spare.pop()) for _ in chains]
+        for node, steps in zip(found, chains, strict=True):
+            node.policy = demo.create_policy(policy_spec(steps, interval, **recovery))
+        attached = [demo.begin_attach(node.cluster, node.policy) for node in found]
+        for action in attached:
+            assert demo.end_of(action)[0] == "SUCCEEDED"
+        return found
+
+    return make
+
+
+def recovered(node: Node) -> bool:
+    return node.status == "ACTIVE" and "Recovery succeeded" in node.reason
+
+
+def assert_each_step_once(user: User, node: Node, *workflows: str) -> None:
+    wait_for(f"node {node.id} is recovered", lambda: recovered(node))
+    states = [(one.workflow, one.state) for one in user.executions(node)]
+    assert states == [(name, "SUCCESS") for name in workflows]
+    assert user.rebuilds(node) == 1
+    assert user.server(node)["status"] == "ACTIVE"
+
+
+def begin(user: User, admin: User, node: Node) -> str:
+    break_server(admin, node)
+    return user.begin_recover(node)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"], ids=["SIGTERM", "SIGKILL"])
+def test_an_engine_that_ends_in_a_workflow_or_in_a_rebuild_is_succeeded_by_the_next(
+    lab: SenlinLab, demo: User, admin: User, nodes: Any, how: str
+) -> None:
+    in_workflow, in_rebuild = nodes(SLOW, [REBUILD, workflow("chain.ok")])
+    lab.lab.set_faults({in_rebuild.server: {"spawn": {"delay": 8}}})
+    begin(demo, admin, in_workflow)
+    begin(demo, admin, in_rebuild)
+    wait_for("Nova rebuilds one", lambda: demo.rebuilds(in_rebuild))
+    demo.running_execution(in_workflow)
+
+    getattr(lab, how)("engine")
+    lab.start("engine")
+    # Senlin has failed their actions; the health manager or, as here, a person asks again
+    for node in (in_workflow, in_rebuild):
+        wait_for("the node is free", lambda node=node: is_free(demo, node))
+        demo.begin_recover(node)
+
+    assert_each_step_once(demo, in_workflow, "chain.slow", "chain.ok")
+    assert_each_step_once(demo, in_rebuild, "chain.ok")
+
+
+def is_free(user: User, node: Node) -> bool:
+    """Return whether no action holds a node."""
+    path = f"/actions?target={node.id}&action=NODE_RECOVER&status=RUNNING"
+    return not user.clustering("GET", path)["actions"]
+
+
+def test_a_mistral_that_is_killed_or_not_there_is_waited_for(
+    lab: SenlinLab, demo: User, admin: User, nodes: Any
+) -> None:
+    begun_before, begun_meanwhile = nodes(SLOW, [workflow("chain.ok"), REBUILD])
+    first = begin(demo, admin, begun_before)
+    demo.running_execution(begun_before)
+
+    lab.lab.kill_mistral()
+    second = begin(demo, admin, begun_meanwhile)
+    wait_for("the node says that Mistral is not there",
+             lambda: "in progress" in begun_meanwhile.reason)
+    lab.lab.start_mistral()
+
+    for action in (first, second):
+        assert demo.end_of(action)[0] == "SUCCEEDED"
+    assert_each_step_once(demo, begun_before, "chain.slow", "chain.ok")
+    assert_each_step_once(demo, begun_meanwhile, "chain.ok")
+
+
+def test_the_health_manager_stops_asking_after_the_last_attempt(
+    demo: User, admin: User, nodes: Any
+) -> None:
+    (node,) = nodes([workflow("chain.fails"), REBUILD], interval=5, attempts=2, backoff=1)
+
+    break_server(admin, node)
+
+    wait_for("the last attempt has failed", lambda: "Attempt 2 of 2, the last one" in node.reason)
+    asked = wait_for("and it was asked for once more", lambda: refused_requests(demo, node))
+    assert "all 2 attempts" in asked[0]["status_reason"]
+    assert [one.workflow for one in demo.executions(node)] == ["chain.fails"] * 2
+    assert demo.rebuilds(node) == 0
+
+
+def refused_requests(user: User, node: Node) -> list[dict[str, Any]]:
+    path = f"/actions?target={node.id}&action=NODE_RECOVER&sort=created_at:desc"
+    found = user.clustering("GET", path)["actions"]
+    return [one for one in found if "attempts to recover" in (one["status_reason"] or "")]
+
+
+def test_a_cluster_recover_runs_the_chain_of_each_broken_node(
+    demo: User, admin: User, nodes: Any
+) -> None:
+    (node,) = nodes([workflow("chain.ok"), REBUILD])
+    body = {"scale_out": {"count": 1}}
+    grow = demo.clustering("POST", f"/clusters/{node.cluster}/actions", body)["action"]
+    assert demo.end_of(grow)[0] == "SUCCEEDED"
+    break_server(admin, node)
+
+    body = {"recover": {"check": True}}
+    action = demo.clustering("POST", f"/clusters/{node.cluster}/actions", body)["action"]
+
+    assert demo.end_of(action)[0] == "SUCCEEDED"
+    assert_each_step_once(demo, node, "chain.ok")
+    (other,) = set(demo.clustering("GET", f"/clusters/{node.cluster}")["cluster"]["nodes"]) - {
+        node.id}
+    assert demo.executions(Node(demo, other, node.cluster)) == []

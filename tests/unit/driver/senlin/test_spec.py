@@ -1,0 +1,168 @@
+"""What a policy may say, and the sentences about what it may not."""
+
+import copy
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driver.senlin import model, spec
+
+GOOD = {
+    "detection": {
+        "interval": 60,
+        "node_update_timeout": 300,
+        "recovery_conditional": "ANY_FAILED",
+        "detection_modes": [
+            {"type": "NODE_STATUS_POLLING"},
+            {"type": "NODE_STATUS_POLL_URL", "options": {"poll_url": "http://{nodename}/"}},
+        ],
+    },
+    "recovery": {
+        "actions": [
+            {"name": "WORKFLOW", "params": {"workflow_name": "prepare", "inputs": {"a": 1}}},
+            {"name": "REBUILD"},
+            {"name": "REBOOT", "params": {"type": "SOFT"}},
+            {
+                "name": "WORKFLOW",
+                "params": {
+                    "workflow_name": "migrate",
+                    "workflow_namespace": "ours",
+                    "timeout": 600,
+                    "on_error": "continue",
+                    "on_paused": "fail",
+                },
+            },
+            {"name": "RECREATE", "params": None},
+        ],
+        "fencing": ["COMPUTE"],
+        "strict": True,
+        "attempts": 3,
+        "backoff": 10,
+    },
+}
+
+
+def test_a_good_policy_has_no_mistakes():
+    assert spec.mistakes(GOOD) == []
+
+
+def test_a_good_policy_is_read():
+    recovery = spec.recovery(GOOD)
+    assert [step.title for step in recovery.steps] == [
+        "WORKFLOW prepare",
+        "REBUILD",
+        "REBOOT",
+        "WORKFLOW migrate",
+        "RECREATE",
+    ]
+    assert recovery.steps[0] == model.Step("WORKFLOW", workflow="prepare", inputs={"a": 1})
+    assert recovery.steps[2].params == {"type": "SOFT"}
+    last = recovery.steps[3]
+    assert (last.namespace, last.timeout, last.on_error) == ("ours", 600, "continue")
+    assert recovery.steps[4].params == {"fence_compute": True}
+    assert (recovery.strict, recovery.attempts, recovery.backoff) == (True, 3, 10)
+    assert recovery.period == 360
+
+
+def test_what_is_not_said_has_defaults():
+    recovery = spec.recovery(
+        {
+            "detection": {"detection_modes": [{"type": "NODE_STATUS_POLLING"}]},
+            "recovery": {"actions": [{"name": "WORKFLOW", "params": {"workflow_name": "w"}}]},
+        }
+    )
+    step = recovery.steps[0]
+    assert (step.timeout, step.on_error, step.on_paused) == (3600, "stop", "wait")
+    assert (recovery.strict, recovery.attempts, recovery.backoff) == (False, 5, 60)
+
+
+ACTIONS = ("recovery", "actions")
+BAD = [
+    (("recovery",), None, "recovery is null, but must be a mapping"),
+    (("recovery",), [], "recovery is a list, but must be a mapping"),
+    (("detection",), "x", "detection is 'x', but must be a mapping"),
+    (ACTIONS, [], "recovery.actions is empty"),
+    (ACTIONS, {"name": "REBUILD"}, "recovery.actions is a mapping, but must be a list"),
+    ((*ACTIONS, 1), "REBUILD", "recovery.actions[1] is 'REBUILD', but must be a mapping"),
+    ((*ACTIONS, 1, "name"), "rebuild", "did you mean 'REBUILD'?"),
+    ((*ACTIONS, 1, "name"), "WORKFOLW", "did you mean 'WORKFLOW'?"),
+    ((*ACTIONS, 1, "name"), ["REBUILD"], "recovery.actions[1].name is a list"),
+    ((*ACTIONS, 1, "param"), {}, "did you mean 'params'?"),
+    ((*ACTIONS, 1, "params"), {"type": "SOFT"}, "recovery.actions[1].params.type is not a key"),
+    ((*ACTIONS, 1, "params"), [], "recovery.actions[1].params is a list"),
+    ((*ACTIONS, 2, "params", "type"), "hard", "did you mean 'HARD'?"),
+    ((*ACTIONS, 0, "params"), {}, "recovery.actions[0].params.workflow_name is missing"),
+    ((*ACTIONS, 0, "params", "workflow_nam"), "w", "did you mean 'workflow_name'?"),
+    ((*ACTIONS, 0, "params", "workflow_name"), "", "must be a name"),
+    ((*ACTIONS, 0, "params", "inputs"), "a=1", "must be a mapping of names to values"),
+    ((*ACTIONS, 0, "params", "timeout"), "600", "a whole number of seconds from 1 to 604800"),
+    ((*ACTIONS, 0, "params", "timeout"), True, "a whole number"),
+    ((*ACTIONS, 0, "params", "timeout"), 0, "a whole number"),
+    ((*ACTIONS, 0, "params", "on_error"), "Continue", "did you mean 'continue'?"),
+    ((*ACTIONS, 0, "params", "on_paused"), True, "must be one of wait, fail"),
+    (("recovery", "attempt"), 3, "did you mean 'attempts'?"),
+    (("recovery", "attempts"), 0, "recovery.attempts is 0"),
+    (("recovery", "backoff"), 2.5, "recovery.backoff is 2.5"),
+    (("recovery", "strict"), "true", "recovery.strict is 'true', but must be true or false"),
+    (("recovery", "fencing"), ["NETWORK"], "recovery.fencing[0] is 'NETWORK'"),
+    (("detection", "interval"), "60", "detection.interval is '60'"),
+    (("detection", "detection_modes"), [], "detection.detection_modes is empty"),
+    (("detection", "detection_modes", 0, "type"), "LIFECYCLE_EVENTS", "must be one of"),
+    (("detection", "detection_modes", 0, "type"), "NODE_STATUS_POLL_URL", "stands there twice"),
+    (("detection", "detection_modes", 1, "options"), {}, "options.poll_url is missing"),
+    (("detection", "detection_modes", 1, "options", "pol_url"), "", "did you mean 'poll_url'?"),
+    (("recover",), {}, "recover is not a key that is known there"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "words"), BAD)
+def test_a_mistake_is_told_with_its_place(place, value, words):
+    properties = copy.deepcopy(GOOD)
+    inner = properties
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    assert words in "; ".join(spec.mistakes(properties))
+
+
+def test_all_mistakes_are_told_at_once():
+    properties = copy.deepcopy(GOOD)
+    properties["recovery"]["strict"] = 1
+    properties["recovery"]["actions"][0]["params"]["timeout"] = "x"
+    del properties["detection"]["detection_modes"]
+    assert len(spec.mistakes(properties)) == 3
+
+
+@pytest.mark.parametrize("properties", [None, [], "x", 3, {}, {"recovery": {}, "detection": {}}])
+def test_no_properties_at_all_are_mistakes(properties):
+    assert spec.mistakes(properties)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "params", "type", "options", "actions", "timeout"])
+            | st.text(max_size=5),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(print_blob=True, deadline=None)
+@given(anything, anything, st.lists(anything, max_size=3))
+def test_whatever_it_says_a_policy_is_read_or_refused(detection, recovery, actions):
+    """No text of a user may end in a traceback."""
+    for said in (
+        recovery,
+        {"actions": actions},
+        {"actions": [{"name": "WORKFLOW", "params": x} for x in actions]},
+    ):
+        properties = {"detection": detection, "recovery": said}
+        assert spec.mistakes(properties) or spec.recovery(properties).steps
+        assert all("\n" not in text for text in spec.mistakes(properties))
