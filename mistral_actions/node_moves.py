@@ -260,7 +260,11 @@ class _Choice:
         plan = self._planned("evacuate", host)
         # what it was before the first try: a failed one has put it into error
         first = (self.before or {}).get("evacuation") or {
-            **found, "servers": mine, "left_out": [], "host": here, "options": options,
+            **found,
+            "servers": mine,
+            "left_out": [],
+            "host": here,
+            "options": options,
             "report": plan["report"],
         }
         return {

@@ -86,9 +86,10 @@ class PlanNodeRebuild(RecoveryAction):
         own = nodes.about(server)
         done = nova.server_actions(own["id"])  # before the look at the rights: nothing is between
         _may_rebuild(nova, own)
-        timeout = options["timeout"] or inputs.merge(plan_steps.OPTIONS, {}, self.settings)[
-            "action_timeout"
-        ]
+        timeout = (
+            options["timeout"]
+            or inputs.merge(plan_steps.OPTIONS, {}, self.settings)["action_timeout"]
+        )
         return {
             "server": own,
             "options": options,
@@ -272,10 +273,18 @@ class PostNotice(RecoveryAction):
         place = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
         _refuse_by_policy(url, place)
         try:
-            status = session.Session(timeout=NOTICE_SECONDS).post(
-                url, json=self._body(), authenticated=False, redirect=False, raise_exc=False,
-                log=False,
-            ).status_code
+            status = (
+                session.Session(timeout=NOTICE_SECONDS)
+                .post(
+                    url,
+                    json=self._body(),
+                    authenticated=False,
+                    redirect=False,
+                    raise_exc=False,
+                    log=False,
+                )
+                .status_code
+            )
         except ksa.ClientException as error:
             text = f"The notice to {place} could not be sent: {type(error).__name__}."
             raise Unavailable(text, "NOTICE_FAILED") from None

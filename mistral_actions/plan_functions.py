@@ -157,8 +157,10 @@ def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
 
 def _repeated(before: Seen | None, now: Seen) -> bool:
     """Say whether an action ran again, because one before it did, and found itself done."""
-    states_ = [one.output.get("state") if one and isinstance(one.output, dict) else None
-               for one in (before, now)]
+    states_ = [
+        one.output.get("state") if one and isinstance(one.output, dict) else None
+        for one in (before, now)
+    ]
     return states_ == [states.SUCCEEDED, states.SKIPPED]
 
 

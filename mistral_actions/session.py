@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from keystoneauth1 import access, adapter, session
+from keystoneauth1 import exceptions as ksa
 from keystoneauth1.identity import access as access_plugin
 from openstack.config import loader
 from openstack.exceptions import ConfigException
@@ -67,7 +68,8 @@ def client_of(
     :raises Unauthorized: Mistral gave no token, or Keystone refuses it.
     :raises Unavailable: Keystone does not answer.
 
-    API calls: `GET /v3/auth/tokens` once for a token that is new to this process.
+    API calls: none if Mistral passed the catalog; else `GET /v3/auth/tokens`, or
+    `GET /v3/auth/catalog` if that is refused, once for a token that is new to this process.
     """
     security = context.security
     token = getattr(security, "auth_token", None)
@@ -90,8 +92,7 @@ def _by_token(security: Any) -> _Caller:
     auth_url = security.auth_uri.rstrip("/")
     if not auth_url.endswith("/v3"):
         auth_url += "/v3"
-    headers = {"X-Auth-Token": security.auth_token, "X-Subject-Token": security.auth_token}
-    body = plain.get(f"{auth_url}/auth/tokens", headers=headers, connect_retries=3).json()
+    body = {"token": _token_info(security, plain, auth_url)}
     rights = access.create(body=body, auth_token=security.auth_token)
     plugin = access_plugin.AccessInfoPlugin(rights, auth_url=auth_url)
     own = session.Session(auth=plugin, verify=verify, timeout=TIMEOUT)
@@ -103,9 +104,44 @@ def _by_token(security: Any) -> _Caller:
     )
 
 
+def _token_info(security: Any, plain: session.Session, auth_url: str) -> dict[str, Any]:
+    """Return what Keystone says of the caller's token: user, project, roles, catalog.
+
+    Mistral's API has asked already, and passes it on as the "service catalog" of the context.
+    """
+    known = getattr(security, "service_catalog", None)
+    if isinstance(known, dict) and known.get("catalog"):
+        return known
+    headers = {"X-Auth-Token": security.auth_token}
+    try:
+        answer = plain.get(
+            f"{auth_url}/auth/tokens",
+            headers={**headers, "X-Subject-Token": security.auth_token},
+            connect_retries=3,
+        )
+        return dict(answer.json()["token"])
+    except ksa.Forbidden:
+        # a token of a trust with impersonation may not ask about itself, and may for its catalog
+        found = plain.get(f"{auth_url}/auth/catalog", headers=headers, connect_retries=3).json()
+    nobody = {"id": None, "name": None}
+    return {
+        "methods": ["token"],
+        "user": {**nobody, "name": getattr(security, "user_name", None), "domain": nobody},
+        "project": {
+            "id": getattr(security, "project_id", None),
+            "name": getattr(security, "project_name", None),
+            "domain": nobody,
+        },
+        "roles": [],
+        "catalog": found["catalog"],
+    }
+
+
 def _name(rights: Any) -> str:
-    roles = ", ".join(rights.role_names) or "none"
+    if not rights.role_names:
+        return f"user {rights.username}, by a token of a trust"
     through = " (through a trust, which passes on these and no others)" if rights.trust_id else ""
+    roles = ", ".join(rights.role_names)
     return f"user {rights.username}, project {rights.project_name}, roles {roles}{through}"
 
 

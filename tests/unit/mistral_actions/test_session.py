@@ -207,3 +207,20 @@ def test_a_refusal_names_the_caller_the_roles_and_a_trust(cloud, trust, told):
         session.nova_of(context_of(cloud)).compute_services()
     assert "roles member" in refused.value.message
     assert ("through a trust" in refused.value.message) is told
+
+
+def test_what_mistral_knows_of_the_token_is_not_asked_for_again(cloud):
+    known = cloud.token()["token"]
+    assert session.nova_of(context_of(cloud, service_catalog=known)).compute_services() == []
+    assert cloud.asked("GET", ABOUT_TOKEN) == []
+
+
+def test_a_token_that_may_not_ask_about_itself_asks_for_its_catalog(cloud):
+    """As a trust's with impersonation, in Keystone 30."""
+    cloud.answers["GET", ABOUT_TOKEN] = [(403, {"error": {"message": "identity:validate_token"}})]
+    catalog = {"catalog": cloud.token()["token"]["catalog"]}
+    cloud.answers["GET", "/identity/v3/auth/catalog"] = [(200, catalog)]
+    context = context_of(cloud, user_name="demo", project_id="p")
+    assert session.nova_of(context).compute_services() == []
+    (asked,) = cloud.asked("GET", "/compute/v2.1/os-services")
+    assert asked.headers["x-auth-token"] == TOKEN
