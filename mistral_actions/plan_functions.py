@@ -150,18 +150,9 @@ def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for task in _oldest_first(tasks):
         seen = Seen(task.state, outputs.get(task.id), task.state_info)
-        if not _repeated(found.get(task.name), seen):
+        if not states.found_done(found.get(task.name), seen):
             found[task.name] = seen
     return found
-
-
-def _repeated(before: Seen | None, now: Seen) -> bool:
-    """Say whether an action ran again, because one before it did, and found itself done."""
-    states_ = [
-        one.output.get("state") if one and isinstance(one.output, dict) else None
-        for one in (before, now)
-    ]
-    return states_ == [states.SUCCEEDED, states.SKIPPED]
 
 
 def _oldest_first(found: Iterable[Any]) -> list[Any]:

@@ -77,6 +77,18 @@ class Seen:
     state_info: str | None = None
 
 
+def found_done(before: Seen | None, now: Seen) -> bool:
+    """Say whether an action ran again, because one before it did, and found itself done.
+
+    :param before: its task that there was already. :param now: the task after a person's rerun.
+    """
+    told = [
+        one.output.get("state") if one and isinstance(one.output, dict) else None
+        for one in (before, now)
+    ]
+    return told == [SUCCEEDED, SKIPPED]
+
+
 @dataclasses.dataclass(frozen=True)
 class ActionState:
     """How it stands with an action."""

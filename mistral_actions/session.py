@@ -141,7 +141,7 @@ def _name(rights: Any) -> str:
     if not rights.role_names:
         return f"user {rights.username}, by a token of a trust"
     through = " (through a trust, which passes on these and no others)" if rights.trust_id else ""
-    roles = ", ".join(rights.role_names)
+    roles = ", ".join(sorted(rights.role_names))
     return f"user {rights.username}, project {rights.project_name}, roles {roles}{through}"
 
 

@@ -26,7 +26,7 @@ from mistral_actions.plan_states import Cancel, graph_of
 CANCEL = "recovery.action_plan.cancel"
 ROLLBACK = "recovery.action_plan.rollback"
 
-_TASK_FIELDS = "id,name,state,state_info,started_at,finished_at"
+_TASK_FIELDS = "id,name,state,state_info,created_at,started_at,finished_at"
 # An action's report is small.
 _PAGE = "200"
 _LISTED = "`openstack recovery plan list` shows those that were run"
@@ -148,5 +148,6 @@ def _actions(
     # In this order: a task that ends in between has a report all the same.
     tasks = mistral.tasks(run.id, _TASK_FIELDS)
     found = mistral.executions(_PAGE, root_execution_id=run.root_id or run.id)
-    parts = {part.task_id: part for part in found}
+    # a task that a person has run again has more than one: the newest counts
+    parts = {part.task_id: part for part in sorted(found, key=lambda one: one.created_at)}
     return action_statuses(workflow, tasks, parts, run.state, cancel)

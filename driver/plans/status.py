@@ -185,9 +185,13 @@ def action_statuses(
     :param parts: the executions of the actions, by the id of the task.
     :param run: state of the workflow's execution.
     """
-    records = {task["name"]: task for task in tasks}
+    records: dict[str, Record] = {}
+    seen: dict[str, states.Seen] = {}
+    for task in sorted(tasks, key=lambda one: str(one["created_at"])):
+        name, now = task["name"], _seen(task, parts.get(task["id"]))
+        if not states.found_done(seen.get(name), now):
+            records[name], seen[name] = task, now
     by_name = {name: parts.get(task["id"]) for name, task in records.items()}
-    seen = {name: _seen(task, by_name[name]) for name, task in records.items()}
     graph = states.graph_of(workflow)
     found = states.action_states(graph, seen, run, cancel)
     return tuple(
