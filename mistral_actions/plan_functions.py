@@ -146,12 +146,13 @@ def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
     )
     outputs: dict[str, Any] = {}
     for one in _oldest_first(_sub_executions(tasks)):
-        outputs[one.task_execution_id] = one.output
+        if not states.found_done(outputs.get(one.task_execution_id), one.output):
+            outputs[one.task_execution_id] = one.output
     found: dict[str, Seen] = {}
     for task in _oldest_first(tasks):
-        seen = Seen(task.state, outputs.get(task.id), task.state_info)
-        if not states.found_done(found.get(task.name), seen):
-            found[task.name] = seen
+        before, output = found.get(task.name), outputs.get(task.id)
+        if not (before and states.found_done(before.output, output)):
+            found[task.name] = Seen(task.state, output, task.state_info)
     return found
 
 

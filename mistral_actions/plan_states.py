@@ -77,15 +77,12 @@ class Seen:
     state_info: str | None = None
 
 
-def found_done(before: Seen | None, now: Seen) -> bool:
+def found_done(before: Any, now: Any) -> bool:
     """Say whether an action ran again, because one before it did, and found itself done.
 
-    :param before: its task that there was already. :param now: the task after a person's rerun.
+    :param before: the output that it had. :param now: the one after a person's rerun.
     """
-    told = [
-        one.output.get("state") if one and isinstance(one.output, dict) else None
-        for one in (before, now)
-    ]
+    told = [one.get("state") if isinstance(one, dict) else None for one in (before, now)]
     return told == [SUCCEEDED, SKIPPED]
 
 

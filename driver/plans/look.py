@@ -21,7 +21,7 @@ from driver.plans.status import (
 from driver.plans.types import UUID
 from driver.transport import Record
 from driver.wording import shown
-from mistral_actions.plan_states import Cancel, graph_of
+from mistral_actions.plan_states import Cancel, found_done, graph_of
 
 CANCEL = "recovery.action_plan.cancel"
 ROLLBACK = "recovery.action_plan.rollback"
@@ -148,6 +148,9 @@ def _actions(
     # In this order: a task that ends in between has a report all the same.
     tasks = mistral.tasks(run.id, _TASK_FIELDS)
     found = mistral.executions(_PAGE, root_execution_id=run.root_id or run.id)
-    # a task that a person has run again has more than one: the newest counts
-    parts = {part.task_id: part for part in sorted(found, key=lambda one: one.created_at)}
+    parts: dict[str, Execution] = {}
+    for part in sorted(found, key=lambda one: one.created_at):  # more than one after a rerun
+        before = parts.get(part.task_id)
+        if not (before and found_done(before.output, part.output)):
+            parts[part.task_id] = part
     return action_statuses(workflow, tasks, parts, run.state, cancel)

@@ -189,7 +189,7 @@ def action_statuses(
     seen: dict[str, states.Seen] = {}
     for task in sorted(tasks, key=lambda one: str(one["created_at"])):
         name, now = task["name"], _seen(task, parts.get(task["id"]))
-        if not states.found_done(seen.get(name), now):
+        if not (name in seen and states.found_done(seen[name].output, now.output)):
             records[name], seen[name] = task, now
     by_name = {name: parts.get(task["id"]) for name, task in records.items()}
     graph = states.graph_of(workflow)

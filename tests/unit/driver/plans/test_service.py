@@ -186,6 +186,25 @@ def test_a_plan_is_read_with_its_actions_parents_first(api, started):
     assert (third.state, third.started_at) == ("PENDING", "")
 
 
+@pytest.mark.parametrize(
+    ("first", "again", "shown"),
+    [
+        ("FAILED", "SUCCEEDED", "SUCCEEDED"),
+        ("SUCCEEDED", "SKIPPED", "SUCCEEDED"),
+        ("FAILED", "SKIPPED", "SKIPPED"),
+    ],
+)
+def test_an_action_that_a_person_ran_again_is_as_it_ended_last_but_not_undone(
+    api, started, first, again, shown
+):
+    """What had run before finds itself done, and is skipped; it has succeeded all the same."""
+    api.act("nop_first", "SUCCESS", state=first, reason="DONE", message="First.")
+    api.execution("again", "recovery.action", PLAN, f"task nop_first of {PLAN}")
+    api.end("again", state=again, reason="DONE", message="Again.")
+
+    assert started.read(PLAN).actions[0].state == shown
+
+
 def test_a_large_plan_is_read_with_as_few_requests_as_a_small_one(api, plans):
     actions = "".join(
         f"\n  - {{uuid: {number:08x}-0000-4000-8000-000000000000, type: nop}}"
