@@ -16,6 +16,9 @@ from tests.docs.documents import ROOT, readme_block
 
 LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")
 
+# Loaded by Senlin alone: tests/senlin/test_beside_senlin.py.
+IN_SENLIN = "senlin.policies"
+
 # Runs in the new environment, far from the checkout.
 LOOK = """
 import sys
@@ -24,10 +27,11 @@ from packaging.requirements import Requirement
 from driver.pack import find_workbooks
 
 pack = metadata.distribution("mistral-recovery")
-for entry_point in pack.entry_points:
+entry_points = [one for one in pack.entry_points if one.group != "senlin.policies"]
+for entry_point in entry_points:
     entry_point.load()
     print("loaded", entry_point.group, entry_point.name)
-for name in {entry_point.module for entry_point in pack.entry_points}:
+for name in {entry_point.module for entry_point in entry_points}:
     print("from", sys.modules[name].__file__)
 for text in pack.requires:
     needed = Requirement(text)
@@ -87,6 +91,7 @@ def test_every_entry_point_of_the_wheel_loads_from_it(seen: list[str], environme
     wanted = {
         f"loaded {group} {line.partition('=')[0].strip()}"
         for group, lines in groups.items()
+        if group != IN_SENLIN
         for line in lines.strip().splitlines()
     }
 
