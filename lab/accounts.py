@@ -5,6 +5,7 @@ and nowhere else.
 """
 
 import secrets
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from keystoneauth1 import adapter, exceptions, session
 from keystoneauth1.identity import v3
 
 from lab import ini
+from lab.errors import LabError
 from lab.keystone_server import TEMPLATE_PASSWORD
 
 INTERFACES = ("public", "internal", "admin")
@@ -102,6 +104,12 @@ class Keystone:
         user = with_first.get_user_id()
         change = {"original_password": TEMPLATE_PASSWORD, "password": auth["password"]}
         with_first.post(f"{auth['auth_url']}/users/{user}/password", json={"user": change})
+        # Keystone counts in seconds: a token of this second is revoked with those before it
+        deadline = time.monotonic() + 30
+        while self._api.get("/roles", raise_exc=False).status_code == 401:
+            if time.monotonic() > deadline:
+                raise LabError("Keystone does not take the administrator's new password")
+            time.sleep(0.2)
 
     def _list(self, collection: str, **query: str) -> list[dict[str, Any]]:
         found = self._api.get(f"/{collection}", params=query).json()

@@ -13,6 +13,7 @@ from pathlib import Path
 import waitress
 
 from lab import ini, template
+from lab.wsgi import MANY_CONNECTIONS
 
 TEMPLATE_PASSWORD = "replaced by lab.accounts at the first start"
 
@@ -76,7 +77,7 @@ def main():
         # the keys are needed by what comes next, and where they are is configuration
         post_log_configured_function=make_keys)
     waitress.serve(application, host="127.0.0.1", port=args.port, threads=8, ident="identity",
-                   clear_untrusted_proxy_headers=True)
+                   clear_untrusted_proxy_headers=True, **MANY_CONNECTIONS)
 
 
 def make_template(directory: Path) -> None:

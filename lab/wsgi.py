@@ -37,8 +37,14 @@ def read_json(environ):
     return data
 
 
+# Senlin opens a connection for each thing that it does, and leaves it open: waitress's 100 of them
+# are soon used up, and then it takes no more. More than 1000 need poll instead of select.
+MANY_CONNECTIONS = {"connection_limit": 4000, "asyncore_use_poll": True}
+
+
 def serve(application, port, threads, name):
     """Serve an application on the loopback interface, in threads of its own."""
     server = waitress.create_server(application, host="127.0.0.1", port=port, threads=threads,
-                                    ident=name, clear_untrusted_proxy_headers=True)
+                                    ident=name, clear_untrusted_proxy_headers=True,
+                                    **MANY_CONNECTIONS)
     threading.Thread(target=server.run, name=f"http-{name}", daemon=True).start()

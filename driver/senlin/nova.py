@@ -1,8 +1,11 @@
 """Nova as Senlin's own actions need it, and what an engine that died had asked of it."""
 
 import re
+import time
+from collections.abc import Sequence
 from typing import Any
 
+from oslo_config import cfg
 from oslo_log import log as logging
 from senlin.common import exception as senlin_errors
 from senlin.drivers import base as drivers
@@ -16,12 +19,13 @@ from driver.senlin.model import REBOOT, REBUILD, RECREATE, Step
 LOG = logging.getLogger(__name__)
 
 _ACTIVE = "ACTIVE"
+_FAILURES = ("ERROR",)
 _BUSY = ("REBUILD", "REBOOT", "HARD_REBOOT")
 _NOVA_NAMES = {REBUILD: "rebuild", REBOOT: "reboot"}
 
 
 class NovaClient(nova_v2.NovaClient):  # type: ignore[misc]
-    """Senlin's Nova, with a rebuild that openstacksdk 1.x takes."""
+    """Senlin's Nova, with a rebuild that openstacksdk 1.x takes, and more patience with ERROR."""
 
     @sdk.translate_exception  # type: ignore[untyped-decorator]
     def server_rebuild(
@@ -36,6 +40,37 @@ class NovaClient(nova_v2.NovaClient):  # type: ignore[misc]
         named = {"name": name, "admin_password": admin_password}
         attrs.update({key: value for key, value in named.items() if value})
         return self.conn.compute.rebuild_server(server, image=image, **attrs)
+
+    def wait_for_server(
+        self,
+        server: str,
+        status: str = _ACTIVE,
+        failures: Sequence[str] | None = None,
+        interval: float = 2,
+        timeout: float | None = None,
+    ) -> None:
+        """Wait until a server has a status.
+
+        While Nova reboots a server that is in ERROR it is shown in ERROR, which Senlin 16 takes
+        for the end.
+
+        :param failures: statuses that end it, as soon as Nova does nothing with the server.
+        :param interval: seconds between two looks.
+        :param timeout: seconds; None: as Senlin is configured.
+        :raises InternalError: the server has one of the failures, is gone, or it took too long.
+        """
+        limit = cfg.CONF.default_nova_timeout if timeout is None else timeout
+        deadline = time.monotonic() + limit
+        while (found := self.server_get(server)).status != status:
+            if found.status in (failures or _FAILURES) and not found.task_state:
+                raise senlin_errors.InternalError(
+                    message=f"server {server} went to {found.status}"
+                )
+            if time.monotonic() > deadline:
+                raise senlin_errors.InternalError(
+                    message=f"server {server} was {found.status} and not {status} after {limit} s"
+                )
+            time.sleep(interval)
 
 
 class Servers:

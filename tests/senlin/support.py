@@ -110,6 +110,8 @@ class User:
         self._clustering = self._adapter(lab.url + "/v1")
         self._workflow = self._adapter(lab.lab.mistral_url)
         self._compute = self._adapter(lab.lab.nova_url)
+        self._woken = time.monotonic()
+        self._bystander = ""
 
     def _adapter(self, url: str) -> adapter.Adapter:
         return adapter.Adapter(
@@ -153,13 +155,9 @@ class User:
 
     # Clusters and policies
 
-    def begin_cluster(self, **properties: str) -> str:
-        """Ask for a cluster of one node; return its id.
-
-        :param properties: of its servers, besides those in PROFILE.
-        """
-        spec = PROFILE | {"properties": PROFILE["properties"] | properties}
-        body = {"profile": {"name": f"profile-{uuid.uuid4()}", "spec": spec}}
+    def begin_cluster(self) -> str:
+        """Ask for a cluster of one node; return its id."""
+        body = {"profile": {"name": f"profile-{uuid.uuid4()}", "spec": PROFILE}}
         profile = self.clustering("POST", "/profiles", body)["profile"]["id"]
         wanted = {"name": f"c-{uuid.uuid4()}", "profile_id": profile, "desired_capacity": 1,
                   "min_size": 0, "max_size": 10, "timeout": 600, "metadata": {}}
@@ -180,28 +178,53 @@ class User:
         body = {"policy": {"name": f"p-{uuid.uuid4()}", "spec": spec}}
         return str(self.clustering("POST", "/policies", body)["policy"]["id"])
 
-    def begin_attach(self, cluster: str, policy: str) -> str:
-        body = {"policy_attach": {"policy_id": policy, "enabled": True}}
-        return str(self.clustering("POST", f"/clusters/{cluster}/actions", body)["action"])
+    def begin(self, path: str, **what: Mapping[str, Any]) -> str:
+        """Ask for an action as soon as no other one works on its target; return its id."""
 
-    def begin_recover(self, node: Node, **params: Any) -> str:
-        body = {"recover": params}
-        return str(self.clustering("POST", f"/nodes/{node.id}/actions", body)["action"])
+        def asked() -> str | None:
+            try:
+                return str(self.clustering("POST", f"{path}/actions", what)["action"])
+            except Refused as refused:
+                if refused.status != 409:
+                    raise
+            return None
+
+        return str(wait_for(f"{path} is free for {what}", asked))
+
+    def begin_attach(self, cluster: str, policy: str) -> str:
+        return self.begin(f"/clusters/{cluster}", policy_attach={"policy_id": policy,
+                                                                 "enabled": True})
+
+    def begin_recover(self, node: Node) -> str:
+        return self.begin(f"/nodes/{node.id}", recover={})
 
     def action(self, action: str) -> dict[str, Any]:
         return dict(self.clustering("GET", f"/actions/{action}")["action"])
 
+    def wake_engine(self) -> None:
+        """Ask Senlin for something, every five seconds.
+
+        An action that did not get its lock, or that was asked for when no engine was there, is
+        looked at when another one comes: in a cloud that happens, and in a lab it does not.
+        """
+        if time.monotonic() < self._woken + 5:
+            return
+        self._woken = time.monotonic()
+        if not self._bystander:
+            self._bystander = self.node_of(self.begin_cluster()).id
+        try:
+            self.clustering("POST", f"/nodes/{self._bystander}/actions", {"check": {}})
+        except Refused as refused:
+            if refused.status != 409:  # it has not done the last one yet
+                raise
+
     def end_of(self, action: str, limit: float = LIMIT) -> tuple[str, str]:
         """Wait until a Senlin action has ended; return its status and why."""
-        woken = time.monotonic()
 
         def ended() -> dict[str, Any] | None:
-            nonlocal woken
             found = self.action(action)
-            if found["status"] == "READY" and time.monotonic() > woken + 5:
-                # an action that did not get its lock is looked at again when another one comes
-                woken = time.monotonic()
-                self.clustering("POST", f"/nodes/{found['target']}/actions", {"check": {}})
+            if found["status"] == "READY":
+                self.wake_engine()
             return found if found["status"] in ENDED else None
 
         found = wait_for(f"action {action} has ended", ended, limit)

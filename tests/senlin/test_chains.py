@@ -26,7 +26,9 @@ CHAINS: Mapping[str, list[dict[str, Any]]] = {
                        workflow("chain.ok")],
     "reboot": [{"name": "REBOOT", "params": {"type": "HARD"}}],
     "recreate": [workflow("chain.ok"), {"name": "RECREATE"}, workflow("chain.ok")],
-    "of_the_pack": [workflow("recovery.node.prepare", inputs={"reason": "disk on fire"}), REBUILD],
+    # Nova takes no metadata of a server in ERROR, so that the first one writes none
+    "of_the_pack": [workflow("recovery.node.prepare"), REBUILD,
+                    workflow("recovery.node.prepare", inputs={"reason": "disk on fire"})],
     "not_repaired": [workflow("chain.ok")],
     "error_before": [workflow("chain.fails"), REBUILD],
     "error_after": [REBUILD, workflow("chain.fails")],
@@ -231,4 +233,4 @@ def test_a_member_without_the_rights_of_a_workflow_reads_which_are_missing(chain
     chain = chains["no_rights"]
     chain.assert_failed("recovery.node.migrate", "admin")
 
-    assert [one["action"] for one in chain.user.done(chain.server)] == []
+    assert [one["action"] for one in chain.user.done(chain.server)] == ["resetState"]  # the break

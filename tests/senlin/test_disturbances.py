@@ -50,7 +50,7 @@ def recovered(node: Node) -> bool:
 
 
 def assert_each_step_once(user: User, node: Node, *workflows: str) -> None:
-    wait_for(f"node {node.id} is recovered", lambda: recovered(node))
+    wait_for(f"node {node.id} is recovered", lambda: recovered(node) or user.wake_engine())
     states = [(one.workflow, one.state) for one in user.executions(node)]
     assert states == [(name, "SUCCESS") for name in workflows]
     assert user.rebuilds(node) == 1
@@ -63,31 +63,30 @@ def begin(user: User, admin: User, node: Node) -> str:
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"], ids=["SIGTERM", "SIGKILL"])
-def test_an_engine_that_ends_in_a_workflow_or_in_a_rebuild_is_succeeded_by_the_next(
+def test_an_engine_that_ends_in_the_middle_of_a_chain_is_succeeded_by_the_next(
     lab: SenlinLab, demo: User, admin: User, nodes: Any, how: str
 ) -> None:
-    in_workflow, in_rebuild = nodes(SLOW, [REBUILD, workflow("chain.ok")])
+    """In a workflow, in a rebuild, and in a workflow when the server is well again already."""
+    (in_workflow,) = nodes(SLOW, interval=5)
+    in_rebuild, repaired = nodes([REBUILD, workflow("chain.ok")], [REBUILD, workflow("chain.slow")])
     lab.lab.set_faults({in_rebuild.server: {"spawn": {"delay": 8}}})
-    begin(demo, admin, in_workflow)
+    begin(demo, admin, repaired)
+    demo.running_execution(repaired)
+    break_server(admin, in_workflow)
     begin(demo, admin, in_rebuild)
     wait_for("Nova rebuilds one", lambda: demo.rebuilds(in_rebuild))
     demo.running_execution(in_workflow)
 
     getattr(lab, how)("engine")
     lab.start("engine")
-    # Senlin has failed their actions; the health manager or, as here, a person asks again
-    for node in (in_workflow, in_rebuild):
-        wait_for("the node is free", lambda node=node: is_free(demo, node))
+    # Senlin fails their actions. The health manager asks again for the server that it sees broken,
+    # a person for the others.
+    for node in (in_rebuild, repaired):
         demo.begin_recover(node)
 
     assert_each_step_once(demo, in_workflow, "chain.slow", "chain.ok")
     assert_each_step_once(demo, in_rebuild, "chain.ok")
-
-
-def is_free(user: User, node: Node) -> bool:
-    """Return whether no action holds a node."""
-    path = f"/actions?target={node.id}&action=NODE_RECOVER&status=RUNNING"
-    return not user.clustering("GET", path)["actions"]
+    assert_each_step_once(demo, repaired, "chain.slow")
 
 
 def test_a_mistral_that_is_killed_or_not_there_is_waited_for(
@@ -133,13 +132,11 @@ def test_a_cluster_recover_runs_the_chain_of_each_broken_node(
     demo: User, admin: User, nodes: Any
 ) -> None:
     (node,) = nodes([workflow("chain.ok"), REBUILD])
-    body = {"scale_out": {"count": 1}}
-    grow = demo.clustering("POST", f"/clusters/{node.cluster}/actions", body)["action"]
+    grow = demo.begin(f"/clusters/{node.cluster}", scale_out={"count": 1})
     assert demo.end_of(grow)[0] == "SUCCEEDED"
     break_server(admin, node)
 
-    body = {"recover": {"check": True}}
-    action = demo.clustering("POST", f"/clusters/{node.cluster}/actions", body)["action"]
+    action = demo.begin(f"/clusters/{node.cluster}", recover={"check": True})
 
     assert demo.end_of(action)[0] == "SUCCEEDED"
     assert_each_step_once(demo, node, "chain.ok")

@@ -81,8 +81,7 @@ def test_a_policy_that_is_detached_leaves_nothing_behind_and_can_be_attached_aga
 ) -> None:
     path = f"/clusters/{node.cluster}"
     (binding,) = demo.clustering("GET", f"{path}/policies")["cluster_policies"]
-    body = {"policy_detach": {"policy_id": binding["policy_id"]}}
-    detach = demo.clustering("POST", f"{path}/actions", body)["action"]
+    detach = demo.begin(path, policy_detach={"policy_id": binding["policy_id"]})
     assert demo.end_of(detach)[0] == "SUCCEEDED"
     assert demo.clustering("GET", f"{path}/policies")["cluster_policies"] == []
     assert "recovery_chain" not in node.shown["data"]
