@@ -132,6 +132,7 @@ def main():
     sections = ini.merged(sections, ini.parse_options(args.option))
     patches.wake_fake_rpc()
     patches.trust_dsl_schemas()
+    patches.keep_scheduled_jobs_readable()
     load_configuration(args.state, sections)
     set_up_database()
     services = start_services()

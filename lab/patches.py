@@ -94,3 +94,25 @@ def trust_dsl_schemas() -> None:
             raise InvalidModelException(f"Invalid DSL: {error}")
 
     base.BaseSpec.validate_schema = validate_schema
+
+
+def keep_scheduled_jobs_readable() -> None:
+    """Let any thread of Mistral look at the jobs that its scheduler holds in memory.
+
+    Mistral 23 keeps them as rows of a session. While another thread commits that session, looking
+    at one fails (``DetachedInstanceError``), the refresh of a join that was to be scheduled then is
+    lost, and its workflow waits for ever: seen in plans whose last two parents end together.
+    """
+    from mistral.scheduler.default_scheduler import DefaultScheduler
+    from sqlalchemy import orm
+
+    schedule = DefaultScheduler._schedule_in_memory
+
+    def schedule_detached(self, scheduled_job):
+        # it is written (flushed) already; detached from its session, nothing expires it
+        session = orm.object_session(scheduled_job)
+        if session is not None:
+            session.expunge(scheduled_job)
+        schedule(self, scheduled_job)
+
+    DefaultScheduler._schedule_in_memory = schedule_detached
