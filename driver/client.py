@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote
 
-from keystoneauth1 import adapter as ksa_adapter
-
 from driver.errors import (
     ConflictError,
     NotFoundError,
@@ -104,20 +102,9 @@ class Mistral:
     def from_connection(cls, connection: Any, patience: float = 15.0) -> "Mistral":
         """Use the cloud of an openstacksdk connection.
 
-        The connection's own ``workflow`` proxy is not used: it asks for version documents
-        first, and what it does when there is no answer differs between SDK versions.
-
         :param patience: seconds for which a call without a usable answer is tried again.
         """
-        config = connection.config
-        adapter = ksa_adapter.Adapter(
-            connection.session,
-            service_type="workflowv2",
-            interface=config.get_interface("workflow"),
-            region_name=config.get_region_name("workflow"),
-            endpoint_override=config.get_endpoint("workflow"),
-        )
-        return cls(Transport(adapter, patience))
+        return cls(Transport.from_connection(connection, patience))
 
     def with_patience(self, seconds: float) -> "Mistral":
         """Return the same Mistral, asked again for so long when there is no usable answer."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from keystoneauth1 import adapter as ksa_adapter
 from keystoneauth1 import exceptions as ksa
 
 from driver.errors import (
@@ -47,6 +48,26 @@ class Transport:
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
+
+    @classmethod
+    def from_connection(cls, connection: Any, patience: float) -> "Transport":
+        """Use the cloud of an openstacksdk connection.
+
+        The connection's own ``workflow`` proxy is not used: it asks for version documents
+        first, and what it does when there is no answer differs between SDK versions. The
+        catalog may say ``workflowv2`` or ``workflow``.
+
+        :param patience: seconds for which a call without a usable answer is tried again.
+        """
+        config = connection.config
+        adapter = ksa_adapter.Adapter(
+            connection.session,
+            service_type="workflowv2",
+            interface=config.get_interface("workflow"),
+            region_name=config.get_region_name("workflow"),
+            endpoint_override=config.get_endpoint("workflow"),
+        )
+        return cls(adapter, patience)
 
     @property
     def project_id(self) -> str | None:

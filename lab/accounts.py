@@ -43,6 +43,15 @@ def cloud(identity_url: str, user: str, project: str, password: str | None = Non
                      "user_domain_name": "Default", "project_domain_name": "Default"}}
 
 
+def middleware(auth: Mapping[str, str]) -> dict[str, object]:
+    """Return the options with which a service asks Keystone about tokens.
+
+    :param auth: of the service's own cloud.
+    """
+    return {"auth_type": "password", "www_authenticate_uri": auth["auth_url"],
+            "service_token_roles_required": True, **auth}
+
+
 def read(path: Path) -> dict[str, dict]:
     """Return the clouds of a ``clouds.yaml``."""
     return dict(yaml.safe_load(path.read_text())["clouds"])

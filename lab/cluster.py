@@ -15,16 +15,13 @@ from lab import accounts, ini, servers
 from lab.errors import LabError
 from lab.nova_client import Nova
 from lab.ports import NOVA_PORTS, check_free, choose, url
-from lab.process import Process
+from lab.process import Process, answers, environment_with, opener
 
 if TYPE_CHECKING:
     import openstack
 
 DEFAULT_HOSTS = ("compute1", "compute2", "compute3", "compute4")
 START_TIMEOUT = 120  # seconds; a start takes about 5, the first one of a checkout about 10
-
-# proxies are for the world outside
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Lab:
@@ -141,10 +138,10 @@ class Lab:
             self._spawn_nova()
             self._spawn_mistral()
             if self.keystone is not None:
-                self._wait_until_answering(self.keystone, self.identity_url)
+                self._wait_for(self.keystone, self.identity_url)
                 self._fill_keystone()
-            self._wait_until_answering(self.mistral, self.mistral_url)
-            self._wait_until_answering(self.nova, self.control_url)
+            self._wait_for(self.mistral, self.mistral_url)
+            self._wait_for(self.nova, self.control_url)
         except BaseException:
             self.down()
             raise
@@ -163,11 +160,8 @@ class Lab:
         addresses = [self.nova_url, self.mistral_url]
         if self.keystone is not None:
             addresses.insert(0, self.identity_url)
-        return [
-            {"name": process.name, "pid": process.pid, "running": process.pid is not None,
-             "url": address, "memory": process.memory()}
-            for process, address in zip(self._processes, addresses, strict=True)
-        ]
+        return [process.row(address)
+                for process, address in zip(self._processes, addresses, strict=True)]
 
     @property
     def _processes(self) -> list[Process]:
@@ -187,11 +181,10 @@ class Lab:
 
         :raises LabError: it runs, its port is taken, or it does not answer.
         """
-        if self.mistral.pid is not None:
-            raise LabError(f"mistral runs already (PID {self.mistral.pid})")
+        self.mistral.check_down()
         check_free({"mistral": self.ports["mistral"]})
         self._spawn_mistral()
-        self._wait_until_answering(self.mistral, self.mistral_url)
+        self._wait_for(self.mistral, self.mistral_url)
 
     # Hosts and faults
 
@@ -350,33 +343,17 @@ class Lab:
     def _spawn(self, process: Process, command: list[str], extra: Mapping[str, str]) -> None:
         for option in ini.format_options(self._options[process.name]):
             command += ["--option", option]
-        # nothing of the cloud that the caller may be logged in to
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
-        environment |= {"PYTHONWARNINGS": "ignore", "NO_PROXY": "127.0.0.1", **extra}
-        process.start(command, environment)
+        process.start(command, environment_with(**extra))
 
-    def _wait_until_answering(self, process: Process, address: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            if process.pid is None:
-                raise LabError(f"{process.name} has ended; the end of {process.log}:\n"
-                               f"{process.tail()}")
-            try:
-                with _opener.open(address, timeout=5):
-                    return
-            except OSError:
-                pass
-            if time.monotonic() > deadline:
-                raise LabError(f"{process.name} did not answer within {START_TIMEOUT} s; "
-                               f"see {process.log}")
-            time.sleep(0.05)
+    def _wait_for(self, process: Process, address: str) -> None:
+        process.wait_until(lambda: answers(address), START_TIMEOUT)
 
     def _control(self, method: str, path: str, body: object = None) -> dict:
         request = urllib.request.Request(
             self.control_url + path, method=method,
             data=None if body is None else json.dumps(body).encode())
         try:
-            with _opener.open(request, timeout=60) as response:
+            with opener.open(request, timeout=60) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:

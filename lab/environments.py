@@ -5,13 +5,11 @@ Senlin's libraries were pinned years ago, and Horizon brings Django. Each gets a
 """
 
 import fcntl
-import subprocess
 import sys
 import zlib
 from pathlib import Path
 
-from lab.errors import LabError
-from lab.process import ROOT
+from lab.process import ROOT, run
 
 ENVIRONMENTS = ROOT / ".lab" / "venv"
 
@@ -30,15 +28,8 @@ def environment(name: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may be starting for the first time
         done = directory / "installed"
         if not done.exists() or done.read_text() != wanted:
-            _run(sys.executable, "-m", "venv", "--clear", str(directory))
-            _run(str(directory / "bin" / "pip"), "install", "--quiet",
-                 "--disable-pip-version-check", "-r", str(requirements))
+            run(sys.executable, "-m", "venv", "--clear", str(directory))
+            run(str(directory / "bin" / "pip"), "install", "--quiet",
+                "--disable-pip-version-check", "-r", str(requirements))
             done.write_text(wanted)
     return directory
-
-
-def _run(*command: str) -> None:
-    ended = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if ended.returncode:
-        raise LabError(f"{' '.join(command)} failed:\n{ended.stdout[-3000:]}")

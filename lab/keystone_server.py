@@ -46,7 +46,8 @@ def prepare(directory: Path, options: ini.Sections) -> None:
     """Write what Keystone needs into its directory; a database that is there is kept."""
     directory.mkdir(parents=True, exist_ok=True)
     if not (directory / "keystone.sqlite").exists():
-        shutil.copy(template.made("keystone", "lab.keystone_server") / "keystone.sqlite", directory)
+        made = template.made(["keystone"], "lab.keystone_server")
+        shutil.copy(made / "keystone.sqlite", directory)
     ini.write(directory / "keystone.conf", ini.merged(configuration(directory), options))
     os.environ["OS_KEYSTONE_CONFIG_DIR"] = str(directory)
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = "keystone.conf"

@@ -4,13 +4,10 @@ import getpass
 import os
 import shutil
 import socket
-import subprocess
-import time
 from pathlib import Path
 
 from lab import ini
-from lab.errors import LabError
-from lab.process import Process
+from lab.process import Process, run
 
 START_TIMEOUT = 60  # seconds; a start takes less than one
 # Debian keeps servers where only the administrator's shell looks
@@ -47,11 +44,7 @@ class MariaDB:
         command = ["mariadb-install-db", "--no-defaults", f"--user={getpass.getuser()}",
                    f"--datadir={self.data}", "--skip-test-db", "--skip-name-resolve",
                    "--auth-root-authentication-method=normal"]
-        ended = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=os.environ | {"PATH": PATH})
-        if ended.returncode:
-            raise LabError(f"mariadb-install-db failed:\n{ended.stdout[-3000:]}")
+        run(*command, environment=os.environ | {"PATH": PATH})
 
     def start(self) -> None:
         """Start the server and wait until it takes connections.
@@ -84,18 +77,12 @@ def wait_for_greeting(process: Process, port: int, hello: bytes, timeout: float)
     :param timeout: seconds.
     :raises LabError: the process ended, or did not answer in time.
     """
-    deadline = time.monotonic() + timeout
-    while True:
-        if process.pid is None:
-            raise LabError(f"{process.name} has ended; the end of {process.log}:\n"
-                           f"{process.tail()}")
+    def greets() -> bool:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
                 connection.sendall(hello)
-                if connection.recv(1):
-                    return
+                return bool(connection.recv(1))
         except OSError:
-            pass
-        if time.monotonic() > deadline:
-            raise LabError(f"{process.name} did not answer within {timeout} s; see {process.log}")
-        time.sleep(0.05)
+            return False
+
+    process.wait_until(greets, timeout)

@@ -74,9 +74,7 @@ def authentication(state: Path) -> ini.Sections:
     return {
         "DEFAULT": {"auth_type": "keystone"},
         "pecan": {"auth_enable": True},
-        "keystone_authtoken": {"auth_type": "password", "www_authenticate_uri": auth["auth_url"],
-                               "service_token_roles_required": True,
-                               "service_type": "workflowv2", **auth},
+        "keystone_authtoken": accounts.middleware(auth) | {"service_type": "workflowv2"},
     }
 
 

@@ -74,9 +74,7 @@ def keystone_in_front(application, state):
     from keystonemiddleware import auth_token
 
     auth = accounts.read(state / "clouds.yaml")["nova"]["auth"]
-    checked = auth_token.AuthProtocol(application, {
-        "auth_type": "password", "www_authenticate_uri": auth["auth_url"],
-        "service_token_roles_required": True, **auth})
+    checked = auth_token.AuthProtocol(application, accounts.middleware(auth))
 
     def dispatch(environ, start_response):
         public = environ["PATH_INFO"].rstrip("/") in VERSIONS

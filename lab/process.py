@@ -5,10 +5,52 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lab.errors import LabError
+
 ROOT = Path(__file__).resolve().parent.parent
+
+# proxies are for the world outside
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def environment_with(**own: str) -> dict[str, str]:
+    """Return the environment of a process of the lab, with variables of its own.
+
+    It has nothing of the cloud that the caller may be logged in to.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    return kept | {"PYTHONWARNINGS": "ignore", "NO_PROXY": "127.0.0.1", **own}
+
+
+def run(*command: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run a command to its end, from the checkout; return what it printed.
+
+    :param environment: by default that of this process.
+    :raises LabError: it failed; the message has the end of what it said.
+    """
+    ended = subprocess.run(command, text=True, check=False, env=environment, cwd=ROOT,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+    if ended.returncode:
+        raise LabError(f"{' '.join(command)} failed:\n{ended.stdout[-3000:]}")
+    return ended.stdout
+
+
+def answers(address: str) -> bool:
+    """Return whether somebody answers at a URL: with what it is, or a list of versions (300)."""
+    try:
+        with opener.open(address, timeout=5):
+            return True
+    except urllib.error.HTTPError as answer:
+        with answer:
+            return answer.code == 300
+    except OSError:
+        return False
 
 
 class Process:
@@ -50,6 +92,33 @@ class Process:
     def exit_status(self) -> int | None:
         """Return how the process ended (minus the signal), if this object had started it."""
         return self._child.poll() if self._child else None
+
+    def check_down(self) -> None:
+        """Refuse to start what runs.
+
+        :raises LabError: it runs.
+        """
+        if self.pid is not None:
+            raise LabError(f"{self.name} runs already (PID {self.pid})")
+
+    def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
+        """Wait until the process, which was started, is ready.
+
+        :param timeout: seconds.
+        :raises LabError: it ended, or was not ready in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not ready():
+            if self.pid is None:
+                raise LabError(f"{self.name} has ended; the end of {self.log}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.name} did not answer within {timeout} s; see {self.log}")
+            time.sleep(0.05)
+
+    def row(self, address: str) -> dict[str, object]:
+        """Return name, pid, running, url and memory (MB), for a status."""
+        return {"name": self.name, "pid": self.pid, "running": self.pid is not None,
+                "url": address, "memory": self.memory()}
 
     def memory(self) -> int:
         """Return the resident memory in MB, 0 if the process is not running."""

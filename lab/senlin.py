@@ -11,8 +11,6 @@ a node is a server of the lab's Nova, and is really rebuilt, killed and evacuate
 import json
 import secrets
 import shutil
-import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +22,7 @@ from lab.environments import environment
 from lab.errors import LabError
 from lab.mariadb import MariaDB
 from lab.ports import check_free, choose, url
-from lab.process import Process
+from lab.process import Process, answers
 
 #: in the order in which they are started; they are stopped the other way round
 SERVICES = ("conductor", "engine", "health-manager", "api")
@@ -33,9 +31,6 @@ START_TIMEOUT = 240  # seconds; a start takes about 10 beside all the others
 ROLES = ("admin", "service")
 #: Senlin asks Keystone so often that without it half of the machine does nothing else
 CACHING: ini.Sections = {"cache": {"enabled": True, "backend": "oslo_cache.dict"}}
-
-# proxies are for the world outside
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def missing() -> str | None:
@@ -156,10 +151,8 @@ class SenlinLab:
         """Return name, pid, running, url and memory (MB) of each process."""
         addresses = {"senlin-api": self.url, "mariadb": f"127.0.0.1:{self.ports['mariadb']}",
                      "rabbitmq": f"127.0.0.1:{self.ports['amqp']}"}
-        return self.lab.status() + [
-            {"name": process.name, "pid": process.pid, "running": process.pid is not None,
-             "url": addresses.get(process.name, ""), "memory": process.memory()}
-            for process in self._processes]
+        return self.lab.status() + [process.row(addresses.get(process.name, ""))
+                                    for process in self._processes]
 
     # Its services
 
@@ -170,14 +163,13 @@ class SenlinLab:
         :raises LabError: it runs already, ended, or did not get ready.
         """
         process = self._service(service)
-        if process.pid is not None:
-            raise LabError(f"{process.name} runs already (PID {process.pid})")
+        process.check_down()
         seen = process.log.stat().st_size if process.log.exists() else 0
         venv = environment("senlin")
         process.start([str(venv / "bin" / "python"), str(venv / "bin" / f"senlin-{service}"),
                        "--config-file", str(self.state / "senlin.conf")],
                       senlin_files.process_environment(self.state))
-        self._wait_until_ready(service, process, seen)
+        process.wait_until(lambda: self._is_ready(service, process, seen), START_TIMEOUT)
 
     def stop(self, service: str) -> None:
         """End a service with SIGTERM."""
@@ -234,27 +226,9 @@ class SenlinLab:
     def _starter(self, service: str) -> Callable[[], None]:
         return lambda: self.start(service)
 
-    def _wait_until_ready(self, service: str, process: Process, seen: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._is_ready(service, process, seen):
-            if process.pid is None:
-                raise LabError(f"{process.name} has ended; the end of {process.log}:\n"
-                               f"{process.tail()}")
-            if time.monotonic() > deadline:
-                raise LabError(f"{process.name} was not ready within {START_TIMEOUT} s; "
-                               f"see {process.log}")
-            time.sleep(0.1)
-
     def _is_ready(self, service: str, process: Process, seen: int) -> bool:
         if service == "api":
-            try:
-                with _opener.open(self.url, timeout=5):
-                    return True
-            except urllib.error.HTTPError as answer:  # 300: its list of versions
-                with answer:
-                    return answer.code == 300
-            except OSError:
-                return False
+            return answers(self.url)
         # no other service has an address; what was in the log before is of an earlier process
         with open(process.log, "rb") as log:
             log.seek(seen)

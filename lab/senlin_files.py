@@ -1,20 +1,17 @@
 """What a Senlin of the lab reads: its configuration, its database, and this pack."""
 
-import fcntl
-import os
 import shutil
-import tempfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import ini
+from lab import accounts, ini
 from lab.environments import environment
 from lab.mariadb import MariaDB
 from lab.ports import choose
-from lab.process import ROOT
-from lab.template import CACHE
-from lab.wheel import run, wheel
+from lab.process import ROOT, environment_with, run
+from lab.template import CACHE, made_once
+from lab.wheel import wheel
 
 
 def configuration(state: Path, auth: Mapping[str, str], database: str, broker: str,
@@ -58,9 +55,7 @@ def configuration(state: Path, auth: Mapping[str, str], database: str, broker: s
             "auth_url": auth["auth_url"], "service_username": auth["username"],
             "service_password": auth["password"], "service_project_name": auth["project_name"],
         },
-        "keystone_authtoken": {
-            "auth_type": "password", "www_authenticate_uri": auth["auth_url"], **auth,
-        },
+        "keystone_authtoken": accounts.middleware(auth),
         # a broker on this machine does not vanish silently
         "oslo_messaging_rabbit": {"heartbeat_timeout_threshold": 0},
         "oslo_policy": {"policy_file": state / "policy.yaml"},
@@ -75,13 +70,8 @@ def write(state: Path, sections: ini.Sections) -> None:
 
 
 def process_environment(state: Path) -> dict[str, str]:
-    """Return the environment of Senlin's processes.
-
-    They see this pack, and nothing of a cloud that the caller may be logged in to.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-    return kept | {"PYTHONPATH": str(state / "product"), "PYTHONWARNINGS": "ignore",
-                   "NO_PROXY": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+    """Return the environment of Senlin's processes, which see this pack."""
+    return environment_with(PYTHONPATH=str(state / "product"), LC_ALL="C.UTF-8")
 
 
 def install_product(state: Path) -> None:
@@ -116,26 +106,19 @@ def _template() -> Path:
     """Return the data of a MariaDB after Senlin's migrations, made now if there is none."""
     pins = zlib.crc32((ROOT / "requirements" / "senlin.txt").read_bytes())
     template = CACHE / f"senlin-{pins:08x}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "senlin.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may be starting for the first time
-        if not template.exists():
-            _make(template)
-    return template
+    made_once(template, _migrate)
+    return template / "mariadb"
 
 
-def _make(template: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
-        scratch = Path(directory)
-        port = choose({}, {"mariadb": 0})["mariadb"]
-        server = MariaDB(scratch, port, "senlin", "only-for-this-minute")
-        server.install()
-        server.start()
-        try:
-            ini.write(scratch / "senlin.conf", {"database": {"connection": server.url}})
-            bin_directory = environment("senlin") / "bin"
-            run(str(bin_directory / "python"), str(bin_directory / "senlin-manage"),
-                "--config-file", str(scratch / "senlin.conf"), "db_sync")
-        finally:
-            server.stop()
-        server.data.rename(template)
+def _migrate(directory: Path) -> None:
+    port = choose({}, ("mariadb",))["mariadb"]
+    server = MariaDB(directory, port, "senlin", "only-for-this-minute")
+    server.install()
+    server.start()
+    try:
+        ini.write(directory / "senlin.conf", {"database": {"connection": server.url}})
+        programs = environment("senlin") / "bin"
+        run(str(programs / "python"), str(programs / "senlin-manage"), "--config-file",
+            str(directory / "senlin.conf"), "db_sync")
+    finally:
+        server.stop()

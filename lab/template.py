@@ -8,15 +8,15 @@ import fcntl
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
 from lab import ini, nova_config
-from lab.errors import LabError
+from lab.process import run
 
 CACHE = Path(__file__).resolve().parent.parent / ".lab" / "template"
 
@@ -25,7 +25,7 @@ FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4
 
 def copy_to(state: Path) -> None:
     """Give a cloud its databases, unless it has them from an earlier start."""
-    template = made("nova", "lab.template")
+    template = made(("nova", "openstack-placement"), "lab.template")
     for name in nova_config.DATABASES:
         if not (state / f"{name}.sqlite").exists():
             shutil.copy(template / f"{name}.sqlite", state)
@@ -35,37 +35,37 @@ def copy_to(state: Path) -> None:
                         (nova_config.database(state, cell)["connection"], cell))
 
 
-def made(service: str, module: str) -> Path:
-    """Return the directory of a service's template, made now if there is none for its version.
+def made(services: Sequence[str], module: str) -> Path:
+    """Return the directory of a template, made now if there is none for these versions.
 
-    :param service: its distribution; whose version names the template.
+    :param services: the distributions whose databases it holds.
     :param module: makes it in an empty directory: ``python -m MODULE --template DIRECTORY``, in a
         process of its own, because the configuration of a service is global.
     :raises LabError: that failed.
     """
-    name = f"{service}-{version(service)}"
-    template = CACHE / name
-    if template.exists():
-        return template
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two clouds may be starting for the first time
-        if not template.exists():
-            _make(template, module)
+    template = CACHE / "-".join(f"{service}-{version(service)}" for service in services)
+    made_once(template, lambda directory: run(
+        sys.executable, "-m", module, "--template", str(directory)))
     return template
 
 
-def _make(template: Path, module: str) -> None:
-    scratch = Path(tempfile.mkdtemp(dir=CACHE))
-    try:
-        command = [sys.executable, "-m", module, "--template", str(scratch)]
-        ended = subprocess.run(command, text=True, check=False, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if ended.returncode:
-            raise LabError(f"making the databases failed:\n{ended.stdout[-3000:]}")
-        scratch.rename(template)  # whole or not at all
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def made_once(target: Path, make: Callable[[Path], object]) -> None:
+    """Make a directory unless it is there, whole or not at all.
+
+    :param make: fills the empty directory that it is given. Who comes meanwhile, in another
+        process too, waits for it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.with_name(f"{target.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return
+        scratch = Path(tempfile.mkdtemp(dir=target.parent))
+        try:
+            make(scratch)
+            scratch.rename(target)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def main(directory: Path) -> None:

@@ -7,7 +7,6 @@ never stops it a second time.
 """
 
 import contextlib
-import re
 import time
 from typing import Any
 
@@ -23,7 +22,7 @@ from mistral_actions.errors import (
     report,
 )
 from mistral_actions.inputs import Option
-from mistral_actions.nova import Nova
+from mistral_actions.nova import LOOK_SECONDS, Nova, asked_since
 
 # Inputs of `recovery.instance.recover` that an operator may set once, in the Mistral environment
 # `recovery`. The last two are Masakari's wait_period_after_power_off and _on.
@@ -45,9 +44,6 @@ LEFT_ALONE = {
     "soft-delete": ("DELETED", "it is deleted"),
     "deleted": ("DELETED", "it is deleted"),
 }
-LOOK_SECONDS = 5  # how old a look at a server may be when something is done because of it
-
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class PlanInstanceRecovery(RecoveryAction):
@@ -135,7 +131,7 @@ def _name_or_id(value: Any) -> str:
 
 
 def _find(nova: Nova, given: str) -> dict[str, Any]:
-    if _ID.fullmatch(given):
+    if inputs.UUID.fullmatch(given):
         try:
             return nova.server(given)
         except NotFound:
@@ -227,12 +223,8 @@ class _Step(PlannedAction):
 
     def _done_since(self, nova: Nova, *actions: str) -> bool:
         """Say whether one of these was done with it after the plan was made, by whomever."""
-        for done in nova.server_actions(self.plan["server"]["id"]):
-            if done["request_id"] == self._newest_known:
-                return False
-            if done["action"] in actions:
-                return True
-        return False
+        server = self.plan["server"]["id"]
+        return asked_since(nova, server, self._newest_known, *actions) is not None
 
     def _not_yet(self, state: str, task: str | None, wanted: str) -> dict[str, Any]:
         """Return the result of a look that must be repeated, and the report if it was the last."""

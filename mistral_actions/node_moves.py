@@ -225,7 +225,7 @@ class _Choice:
         plan = self._planned("migrate", host)
         return {
             **plan,
-            "polls": max(1, timeout // plan_steps.POLL_SECONDS),
+            "polls": plan_steps.polls(timeout),
             "todo": {
                 "resource": {"id": self.server["id"], "name": self._name},
                 "source": host_of(self.server),

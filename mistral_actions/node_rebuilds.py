@@ -94,7 +94,7 @@ class PlanNodeRebuild(RecoveryAction):
             "server": own,
             "options": options,
             "go_on": not options["dry_run"],
-            "polls": max(1, timeout // plan_steps.POLL_SECONDS),
+            "polls": plan_steps.polls(timeout),
             "resource": {"id": own["id"], "name": own["name"]},
             "request": {"rebuild": {"imageRef": image["id"]}},
             "asked": "rebuild",

@@ -4,7 +4,6 @@ A node is a server that somebody else manages, most often a node of a Senlin clu
 done with it here is one step of a chain, between a REBUILD and a REBOOT of theirs.
 """
 
-import re
 from typing import Any
 
 from mistral_actions import inputs, selection
@@ -20,12 +19,11 @@ COMMON = {
     "reason": Option(inputs.text, "failed"),
     "cluster_id": Option(inputs.text, None),
 }
-_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def identifier(value: Any) -> str:
     """Parse the id of a server, or of an image."""
-    if isinstance(value, str) and _ID.fullmatch(value):
+    if isinstance(value, str) and inputs.UUID.fullmatch(value):
         return value.lower()
     raise ValueError("an id, such as `openstack server list` shows it")
 

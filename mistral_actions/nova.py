@@ -11,6 +11,7 @@ from mistral_actions.service import Service
 # host, 2.59 paged migrations, 2.65 abort of queued live migrations, 2.73 reason of a lock), and
 # it is below 2.95, from which on an evacuated server ends SHUTOFF whatever it was before.
 MICROVERSION = "2.79"
+LOOK_SECONDS = 5  # how old a look at a server may be when something is done because of it
 # sent again, they would undo what happened in between
 _ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize", "rebuild"}
 
@@ -200,3 +201,17 @@ class Nova(Service):
                 f"/os-aggregates/{aggregate['id']}/action",
                 json={"add_host": {"host": host}},
             )
+
+
+def asked_since(nova: Nova, server_id: str, known: str | None, *actions: str) -> str | None:
+    """Return the request that asked last for one of these actions; None: nobody did.
+
+    :param known: the newest record that does not count, nor what is older.
+    :param actions: as Nova records them: stop, start, rebuild, migrate, ...
+    """
+    for done in nova.server_actions(server_id):
+        if done["request_id"] == known:
+            return None
+        if done["action"] in actions:
+            return str(done["request_id"])
+    return None

@@ -5,10 +5,8 @@ import time
 from typing import Any
 
 from mistral_actions.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
-from mistral_actions.nova import Nova
+from mistral_actions.nova import LOOK_SECONDS, Nova, asked_since
 from mistral_actions.plan_steps import Step
-
-LOOK_SECONDS = 5  # how old a look at a server may be when something is done because of it
 
 # The ends of a migration record. A live migration ends `completed`, an evacuation `done`, a cold
 # migration and a resize `confirmed`, after `finished`, when they wait to be confirmed.
@@ -33,12 +31,7 @@ class ServerStep(Step):
 
     def _asked(self, nova: Nova, action: str) -> str | None:
         """Return the request that asked for this since the check, by whomever; None: nobody did."""
-        for done in nova.server_actions(self._id):
-            if done["request_id"] == self.todo["newest_action"]:
-                return None
-            if done["action"] == action:
-                return str(done["request_id"])
-        return None
+        return asked_since(nova, self._id, self.todo["newest_action"], action)
 
     def _ask(self, nova: Nova, looked: float) -> dict[str, Any]:
         """Ask for it, unless the look at the server is too old: it may have changed."""

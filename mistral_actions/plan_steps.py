@@ -24,6 +24,11 @@ POLL_SECONDS = 2  # the `delay` of the polled steps in the workbook
 OPTIONS = {"action_timeout": Option(inputs.whole_number(1, 604800), 3600)}
 
 
+def polls(seconds: int) -> int:
+    """Return how often a polled step looks within a time."""
+    return max(1, seconds // POLL_SECONDS)
+
+
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
 
 
@@ -132,7 +137,7 @@ class Check(RecoveryAction):
         return {
             "go_on": True,
             "resource": details["resource"],
-            "polls": max(1, timeout // POLL_SECONDS),
+            "polls": polls(timeout),
             **more,
             "report": report("FAILED", "NOT_ENDED", text, details),
         }

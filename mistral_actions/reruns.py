@@ -34,9 +34,10 @@ def last_report(context: Any, merged: dict[str, Any]) -> dict[str, Any]:
     :param merged: `$.report`, into which Mistral has merged those of all ends; after a rerun that
         of the failure is one of them.
     """
-    tasks = _db().get_task_executions(workflow_execution_id=context["__execution"]["id"])
-    if REPORTER not in [one.name for one in tasks]:
+    of_it = {"workflow_execution_id": context["__execution"]["id"]}
+    if not _db().get_task_executions(fields=["id"], name=REPORTER, **of_it):
         return merged  # nothing has failed: there is no other report
+    tasks = _db().get_task_executions(**of_it)
     tasks = sorted(tasks, key=lambda one: (str(one.finished_at or ""), one.created_at, one.id))
     told = [(one.published or {}).get("report") for one in tasks if one.name != REPORTER]
     return next((one for one in reversed(told) if one), merged)

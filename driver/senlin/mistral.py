@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from keystoneauth1 import adapter as ksa_adapter
-
 from driver.client import EXECUTION_ENDED
 from driver.errors import DriverError, NotFoundError, RefusedError, UnreachableError, mask_secrets
 from driver.senlin.chain import Passing, Seen, StepFailed
@@ -21,17 +19,9 @@ _TIMEOUT = 20.0
 def transport(connection: Any) -> Transport:
     """Return requests to the Mistral of a cloud, each tried once: chains ask again themselves.
 
-    :param connection: of openstacksdk. The catalogue may say ``workflowv2`` or ``workflow``.
+    :param connection: of openstacksdk.
     """
-    config = connection.config
-    adapter = ksa_adapter.Adapter(
-        connection.session,
-        service_type="workflowv2",
-        interface=config.get_interface("workflow"),
-        region_name=config.get_region_name("workflow"),
-        endpoint_override=config.get_endpoint("workflow"),
-    )
-    return Transport(adapter, patience=0)
+    return Transport.from_connection(connection, patience=0)
 
 
 class Mistral:

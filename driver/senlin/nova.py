@@ -63,9 +63,7 @@ class NovaClient(nova_v2.NovaClient):  # type: ignore[misc]
         deadline = time.monotonic() + limit
         while (found := self.server_get(server)).status != status:
             if found.status in (failures or _FAILURES) and not found.task_state:
-                raise senlin_errors.InternalError(
-                    message=f"server {server} went to {found.status}"
-                )
+                raise senlin_errors.InternalError(message=f"server {server} went to {found.status}")
             if time.monotonic() > deadline:
                 raise senlin_errors.InternalError(
                     message=f"server {server} was {found.status} and not {status} after {limit} s"

@@ -60,6 +60,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SenlinLab]:
         yield found
     finally:
         command(*STOP.split(), "--state", state)
+        found.down()  # what tests had started again is this process's to bury
     shutil.rmtree(state)
 
 

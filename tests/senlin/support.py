@@ -12,6 +12,7 @@ from keystoneauth1 import adapter, session
 from keystoneauth1.identity import v3
 
 from lab.senlin import SenlinLab
+from tests.functional import support as functional
 
 LIMIT = 240  # seconds; what a loaded machine with two cores may take, never what it should
 REBUILD = {"name": "REBUILD"}
@@ -25,12 +26,7 @@ PROFILE: dict[str, Any] = {
 
 def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
     """Return what `look` returns as soon as it is true."""
-    deadline = time.monotonic() + limit
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.3)
-    raise AssertionError(f"after {limit} s still not: {what}")
+    return functional.wait_for(what, look, limit)
 
 
 def workflow(name: str, **params: Any) -> dict[str, Any]:

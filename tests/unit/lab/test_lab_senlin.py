@@ -91,7 +91,6 @@ def test_a_wheel_is_built_once_and_again_when_a_source_changes(monkeypatch, tmp_
     def build(*command):
         built.append(command)
         out = Path(command[command.index("--outdir") + 1])
-        out.mkdir()
         (out / "one.whl").write_text("")
 
     (tmp_path / "driver").mkdir()

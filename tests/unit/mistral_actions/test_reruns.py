@@ -24,7 +24,9 @@ def mistral(monkeypatch):
         get_task_execution=lambda found: types.SimpleNamespace(id=found),
         get_action_executions=lambda task_execution_id, state: found.actions,
         get_workflow_executions=lambda task_execution_id, state: found.workflows,
-        get_task_executions=lambda workflow_execution_id: found.tasks,
+        get_task_executions=lambda workflow_execution_id, name=None, fields=None: [
+            task for task in found.tasks if name in (None, task.name)
+        ],
     )
     monkeypatch.setattr(reruns, "_db", lambda: database)
     return found
