@@ -16,11 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import yaml
-import yaql
 from yaql.language import expressions as ast
-from yaql.language import factory
 from yaql.language.exceptions import YaqlException
 
+from driver import yaql_text
 from driver.pack import (
     Signature,
     Workbook,
@@ -65,8 +64,6 @@ _JINJA = re.compile(r"{{.*?}}|{%.*?%}", re.DOTALL)
 _PARAMETER = re.compile(
     r"""([-\w]+)=("[^"]*"|'[^']*'|<%.*?%>|\[.*?\]|true\b|false\b|null\b|\d+\b)"""
 )
-_PARSE_YAQL = factory.YaqlFactory(allow_delegates=False).create()
-_STANDARD = yaql.create_context()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -301,13 +298,13 @@ def _scalars(
     for scalar in walk(node, but="description"):
         for expression in _YAQL.findall(text_of(scalar)):
             try:
-                used = set(_uses(_PARSE_YAQL(expression)))
+                used = set(_uses(yaql_text.parse(expression)))
             except YaqlException as error:
                 yield place.problem(scalar, f"not YAQL: {expression.strip()} ({error})")
                 continue
             for kind, name in sorted(used):
                 names = {"variable": variables, "task": tasks, "function": known.functions}[kind]
-                standard = kind == "function" and _STANDARD.collect_functions(name)
+                standard = kind == "function" and yaql_text.is_standard(name)
                 if names is not None and name not in names and not standard:
                     yield place.problem(scalar, f"unknown {kind} {name!r}" + _nearest(name, names))
 

@@ -13,7 +13,8 @@ if [ "$(cat "$VENV/installed" 2>/dev/null)" != "$want" ]; then
     { echo "Python 3.11 or later is needed, this is $("$python" --version)" >&2; exit 1; }
   echo "Installing the pinned libraries into .venv (once, two to three minutes)"
   "$python" -m venv "$VENV"
-  { pip install --quiet -r requirements/lab.txt && pip install --quiet --no-deps -e .; } \
+  # the pins are all there is to install (--no-deps); what is never imported need not be compiled
+  { pip install --quiet --no-deps --no-compile -r requirements/lab.txt && pip install --quiet --no-deps -e .; } \
     >"$VENV/install.log" 2>&1 ||
     { tail -5 "$VENV/install.log" >&2; echo "pip failed, all of it is in .venv/install.log" >&2; exit 1; }
   echo "$want" >"$VENV/installed"

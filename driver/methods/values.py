@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from yaql.language import factory
 from yaql.language.exceptions import YaqlException
 
+from driver import yaql_text
 from driver.methods.ini import Option
 from driver.methods.model import Place, Problem
 from driver.quoting import Yaql
@@ -30,7 +30,6 @@ _TAGS = "the only one is !yaql, before the text of an expression"
 # Around or inside an expression these would begin or end another one, or end its line
 _FOREIGN = re.compile(r"<%|%>|{{|{%|\n")
 _RESOLVER = yaml.resolver.Resolver()
-_PARSE_YAQL = factory.YaqlFactory(allow_delegates=False).create()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +192,7 @@ class _Reader:
             self._report(place, f"!yaql with {what}: write only the expression, without <% %>")
         else:
             try:
-                _PARSE_YAQL(text)
+                yaql_text.parse(text)
             except (YaqlException, ValueError) as error:
                 self._report(place, f"not YAQL: {shown(text)} ({legible(str(error), 120)})")
             else:
