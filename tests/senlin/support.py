@@ -137,6 +137,13 @@ class User:
         method = "PUT" if yaml.safe_load(workbook)["name"] in known else "POST"
         self.workflow(method, "/workbooks", text=workbook)
 
+    def install_in(self, namespace: str, workflows: str) -> None:
+        """Create workflows in a namespace of Mistral, or replace them."""
+        found = self.workflow("GET", f"/workflows?namespace={namespace}")["workflows"]
+        known = any(one["namespace"] == namespace for one in found)
+        path = f"/workflows?namespace={namespace}"
+        self.workflow("PUT" if known else "POST", path, text=workflows)
+
     def wait_until_gone(self, path: str) -> None:
         """Wait until Senlin does not know something any more."""
 
@@ -190,6 +197,12 @@ class User:
     def begin_attach(self, cluster: str, policy: str) -> str:
         return self.begin(f"/clusters/{cluster}", policy_attach={"policy_id": policy,
                                                                  "enabled": True})
+
+    def switch_policy(self, node: Node, *, enabled: bool) -> None:
+        """Disable the policy of a node's cluster, or enable it again."""
+        change = {"policy_id": node.policy, "enabled": enabled}
+        status, why = self.end_of(self.begin(f"/clusters/{node.cluster}", policy_update=change))
+        assert status == "SUCCEEDED", why
 
     def begin_recover(self, node: Node) -> str:
         return self.begin(f"/nodes/{node.id}", recover={})
@@ -254,6 +267,11 @@ class User:
         """Return what was done with a server since it was made, oldest first."""
         path = f"/servers/{server}/os-instance-actions"
         return list(reversed(self.compute("GET", path)["instanceActions"]))[1:]
+
+    def servers(self, node: Node) -> list[str]:
+        """Return the ids of the servers that Senlin made for a node and that still are."""
+        found = self.compute("GET", "/servers/detail")["servers"]
+        return [one["id"] for one in found if one["metadata"].get("cluster_node_id") == node.id]
 
     def rebuilds(self, node: Node) -> int:
         return sum(one["action"] == "rebuild" for one in self.done(node.server))

@@ -40,8 +40,18 @@ CHAINS: Mapping[str, list[dict[str, Any]]] = {
     "too_slow": [workflow("chain.endless", timeout=20), REBUILD],
     "stopped": [workflow("chain.endless"), REBUILD],
     "node_gone": [workflow("chain.endless"), REBUILD],
+    "in_namespace": [workflow("on_call", workflow_namespace="night"), REBUILD],
     "no_rights": [workflow("recovery.node.migrate", inputs={"host": "compute2"})],
 }
+
+ON_CALL = """
+version: '2.0'
+on_call:
+  input: [node_id]
+  tasks:
+    note:
+      action: std.echo output=<% $.node_id %>
+"""
 
 
 @dataclass
@@ -81,6 +91,7 @@ class Chain:
 @pytest.fixture(scope="module")
 def chains(demo: User, admin: User) -> dict[str, Chain]:
     """All chains, begun at once."""
+    demo.install_in("night", ON_CALL)
     clusters = {name: demo.begin_cluster() for name in CHAINS}
     attached = []
     for name, steps in CHAINS.items():
@@ -120,6 +131,12 @@ def test_what_a_chain_does_in_nova_it_does_as_the_owner_of_the_cluster(chains) -
     # written by an action of the pack, inside Mistral, with the trust token that Senlin gave it
     metadata = chain.user.server(chain.node)["metadata"]
     assert metadata["recovery_reason"] == "disk on fire"
+
+
+def test_a_workflow_is_found_in_the_namespace_that_the_policy_names(chains) -> None:
+    chain = chains["in_namespace"]
+    chain.assert_succeeded()
+    assert chain.states() == [("on_call", "SUCCESS")]
 
 
 def test_a_reboot_brings_the_server_back(chains) -> None:

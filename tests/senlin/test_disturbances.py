@@ -19,13 +19,14 @@ from tests.senlin.support import (
     workflow,
 )
 
+RECREATE = {"name": "RECREATE"}
 SLOW = [workflow("chain.slow"), REBUILD, workflow("chain.ok")]
 
 
 @pytest.fixture(scope="module")
 def spare(demo: User) -> list[str]:
     """Clusters that the tests take one after the other, asked for all at once."""
-    return [demo.begin_cluster() for _ in range(10)]
+    return [demo.begin_cluster() for _ in range(14)]
 
 
 @pytest.fixture
@@ -49,11 +50,11 @@ def recovered(node: Node) -> bool:
     return node.status == "ACTIVE" and "Recovery succeeded" in node.reason
 
 
-def assert_each_step_once(user: User, node: Node, *workflows: str) -> None:
+def assert_each_step_once(user: User, node: Node, *workflows: str, rebuilds: int = 1) -> None:
     wait_for(f"node {node.id} is recovered", lambda: recovered(node) or user.wake_engine())
     states = [(one.workflow, one.state) for one in user.executions(node)]
     assert states == [(name, "SUCCESS") for name in workflows]
-    assert user.rebuilds(node) == 1
+    assert user.rebuilds(node) == rebuilds
     assert user.server(node)["status"] == "ACTIVE"
 
 
@@ -66,27 +67,34 @@ def begin(user: User, admin: User, node: Node) -> str:
 def test_an_engine_that_ends_in_the_middle_of_a_chain_is_succeeded_by_the_next(
     lab: SenlinLab, demo: User, admin: User, nodes: Any, how: str
 ) -> None:
-    """In a workflow, in a rebuild, and in a workflow when the server is well again already."""
+    """In a workflow, also when the server is well again already, in a rebuild and a recreate."""
     (in_workflow,) = nodes(SLOW, interval=5)
-    in_rebuild, repaired = nodes([REBUILD, workflow("chain.ok")], [REBUILD, workflow("chain.slow")])
-    lab.lab.set_faults({in_rebuild.server: {"spawn": {"delay": 8}}})
+    in_rebuild, in_recreate, repaired = nodes(
+        [REBUILD, workflow("chain.ok")], [RECREATE, workflow("chain.ok")],
+        [REBUILD, workflow("chain.slow")])
     begin(demo, admin, repaired)
     demo.running_execution(repaired)
+    lab.lab.set_faults({"*": {"spawn": {"delay": 8}}})
     break_server(admin, in_workflow)
-    begin(demo, admin, in_rebuild)
+    broken = in_recreate.server
+    for node in (in_rebuild, in_recreate):
+        begin(demo, admin, node)
     wait_for("Nova rebuilds one", lambda: demo.rebuilds(in_rebuild))
+    wait_for("Nova makes another", lambda: set(demo.servers(in_recreate)) - {broken})
     demo.running_execution(in_workflow)
 
     getattr(lab, how)("engine")
     lab.start("engine")
     # Senlin fails their actions. The health manager asks again for the server that it sees broken,
     # a person for the others.
-    for node in (in_rebuild, repaired):
+    for node in (in_rebuild, in_recreate, repaired):
         demo.begin_recover(node)
 
     assert_each_step_once(demo, in_workflow, "chain.slow", "chain.ok")
     assert_each_step_once(demo, in_rebuild, "chain.ok")
     assert_each_step_once(demo, repaired, "chain.slow")
+    assert_each_step_once(demo, in_recreate, "chain.ok", rebuilds=0)
+    assert demo.servers(in_recreate) == [in_recreate.server] != [broken]
 
 
 def test_a_mistral_that_is_killed_or_not_there_is_waited_for(
@@ -122,10 +130,31 @@ def test_the_health_manager_stops_asking_after_the_last_attempt(
     assert demo.rebuilds(node) == 0
 
 
-def refused_requests(user: User, node: Node) -> list[dict[str, Any]]:
+def requests(user: User, node: Node) -> list[dict[str, Any]]:
+    """Return what was asked for a node to be recovered, newest first."""
     path = f"/actions?target={node.id}&action=NODE_RECOVER&sort=created_at:desc"
-    found = user.clustering("GET", path)["actions"]
-    return [one for one in found if "attempts to recover" in (one["status_reason"] or "")]
+    return list(user.clustering("GET", path)["actions"])
+
+
+def refused_requests(user: User, node: Node) -> list[dict[str, Any]]:
+    return [one for one in requests(user, node)
+            if "attempts to recover" in (one["status_reason"] or "")]
+
+
+def test_the_health_manager_leaves_a_cluster_alone_while_its_policy_is_disabled(
+    demo: User, admin: User, nodes: Any
+) -> None:
+    switched, other = nodes([workflow("chain.ok"), REBUILD], [workflow("chain.ok"), REBUILD],
+                            interval=5)
+    demo.switch_policy(switched, enabled=False)
+    break_server(admin, switched)
+    break_server(admin, other)
+    assert_each_step_once(demo, other, "chain.ok")
+    assert requests(demo, switched) == []
+
+    demo.switch_policy(switched, enabled=True)
+
+    assert_each_step_once(demo, switched, "chain.ok")
 
 
 def test_a_cluster_recover_runs_the_chain_of_each_broken_node(
