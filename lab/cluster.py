@@ -207,10 +207,10 @@ class Lab:
         started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
         deadline = time.monotonic() + timeout
         # Nova goes on to show the last heartbeat from before: wait for one from now
-        while not (self._heartbeat(name) > before and self._heartbeat(name) >= started):
+        while (seen := self._heartbeat(name)) <= before or seen < started:
             if time.monotonic() > deadline:
                 raise LabError(f"no heartbeat of host {name} within {timeout} s")
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def set_faults(self, faults: Mapping[str, Mapping[str, Mapping]]) -> None:
         """Replace all injected faults.

@@ -44,7 +44,7 @@ def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.2)
+        time.sleep(0.4)  # a look costs a loaded machine more than the wait
     raise AssertionError(f"after {limit} s still not: {what}")
 
 
