@@ -43,10 +43,16 @@ class Pass:
     :param destination: the host to evacuate to; None lets the scheduler pick.
     :param tried_before: records up to this id belong to earlier attempts, whose failures do
         not count in this one.
+    :param begin: whether servers may be started that are not yet.
     """
 
     def __init__(
-        self, nova: Nova, plan: dict[str, Any], destination: str | None, tried_before: int
+        self,
+        nova: Nova,
+        plan: dict[str, Any],
+        destination: str | None,
+        tried_before: int,
+        begin: bool = True,
     ) -> None:
         self.nova = nova
         self.plan = plan
@@ -54,6 +60,7 @@ class Pass:
         self.options = plan["options"]
         self.destination = destination
         self.tried_before = tried_before
+        self.begin = begin
         self.deadline = time.monotonic() + PASS_SECONDS
         self.lines: dict[str, dict[str, Any]] = {}
         self.records: dict[str, list[dict[str, Any]]] = {}
@@ -70,7 +77,8 @@ class Pass:
         for server in self.plan["servers"]:
             self._judge(server)
         self._restore()
-        self._start_missing()
+        if self.begin:
+            self._start_missing()
         self._give_up_on_overdue()
         return self._result()
 
@@ -298,7 +306,9 @@ class Pass:
             "skipped": counts["SKIPPED"],
         }
         if left:
-            return {**result, "message": f"{left} of {len(lines)} servers are not evacuated yet"}
+            idle = "" if self.begin else "; none is begun while the recovery is paused"
+            now = f"{left} of {len(lines)} servers are not evacuated yet{idle}"
+            return {**result, "message": now}
         details = self._details()
         if counts["FAILED"]:
             self._explain()

@@ -17,6 +17,8 @@ class EvacuateServers(RecoveryAction):
     :param destination: host to evacuate to; null lets the scheduler pick one per server.
     :param tried_before: id of the newest migration record of an earlier attempt, whose failures
         do not count in this one; null: the plan's.
+    :param begin: false while the recovery is paused (`may_begin`): nothing new is started, what
+        has been is looked after.
     :returns: `finished` and the number of servers done, running, pending, failed and skipped;
         when finished, the `report` with a line per server.
     Errors: SERVERS_NOT_MOVED (with the report), HOST_UP, FORBIDDEN, NOVA_UNAVAILABLE.
@@ -25,13 +27,18 @@ class EvacuateServers(RecoveryAction):
     """
 
     def __init__(
-        self, plan: dict[str, Any], destination: Any = None, tried_before: Any = None
+        self,
+        plan: dict[str, Any],
+        destination: Any = None,
+        tried_before: Any = None,
+        begin: bool = True,
     ) -> None:
         self.plan = plan
         self.destination = destination
         self.tried_before = tried_before
+        self.begin = begin
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Do one pass."""
         before = self.plan["tried_before"] if self.tried_before is None else self.tried_before
-        return Pass(nova, self.plan, self.destination, before).run()
+        return Pass(nova, self.plan, self.destination, before, self.begin).run()

@@ -57,6 +57,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "The scheduler picks a host for each server.",
             "recovery.evacuate_servers",
             input={
+                "begin": "may_begin()",
                 "plan": "$.plan",
                 "tried_before": "report_so_far($.report).details.get(newest_migration)",
             },

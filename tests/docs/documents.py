@@ -9,6 +9,12 @@ before a block tells the test what must be so, and the reader nothing:
     <!-- test: slow SECONDS --> spawning a server takes so long from here on
     <!-- test: start HOST -->   its nova-compute is started again
     <!-- test: exit STATUS -->  of the only command in the block; without it all must succeed
+
+In mistral-cli.md, whose blocks are one session, these too:
+
+    <!-- test: begun HOST -->   it is dead, and $ID evacuates its servers, slowly, one by one
+    <!-- test: full all -->     no hypervisor can spawn a server from here on; none: all can
+    <!-- test: check NAME -->   the function of this name looks at what the block has done
 """
 
 import re

@@ -2,10 +2,13 @@
 
 import json
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.functional.plain_clients import client, failed_task, sub_execution, tasks
+from tests.functional.services import WebServer
 from tests.functional.support import Cloud, Ended
 from tests.functional.test_action_plans import action, migrate, run, shown
 
@@ -13,6 +16,14 @@ pytestmark = pytest.mark.usefixtures("faults")
 
 HA = {"HA_Enabled": "True"}
 FULL = {"spawn": {"fail": "disk full"}}
+METHODS = """
+[recovery_methods]
+process_failure = {
+    pre: [alert, fence],
+    main: [disable_compute_node_task, confirm_compute_node_disabled_task]}
+task.alert = {action: std.http, input: {method: PUT, url: URL/alert}}
+task.fence = {action: std.http, input: {method: PUT, url: URL/fence}}
+"""
 
 
 def failed(cloud: Cloud, workflow: str, **given: object) -> Ended:
@@ -78,6 +89,8 @@ def test_a_rerun_that_fails_again_can_be_run_once_more(cloud: Cloud) -> None:
     cloud.lab.set_faults({server["id"]: FULL})
     cloud.kill("compute4")
     ended = failed(cloud, "recovery.host.recover", host="compute4")
+    with pytest.raises(AssertionError, match="Only with-items task"):
+        client(cloud, "mistral", "task-rerun", "--resume", failed_task(cloud, ended.id)["ID"])
     client(cloud, "openstack", "task", "execution", "rerun", failed_task(cloud, ended.id)["ID"])
     again = cloud.end_of(ended.id)
     assert (again.state, again.reason) == ("ERROR", "SERVERS_NOT_MOVED")
@@ -140,6 +153,53 @@ def test_a_process_recovery_goes_on_when_its_host_is_known_to_nova(cloud: Cloud)
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert ended.output["state"] == "SUCCEEDED"
     assert cloud.service("late-host")["status"] == "disabled"
+
+
+@pytest.fixture
+def web(cloud: Cloud, tmp_path: Path) -> Iterator[WebServer]:
+    """It is asked by tasks of the operator's own, which the method for processes begins with."""
+    with WebServer() as server:
+        file = tmp_path / "methods.conf"
+        file.write_text(METHODS.replace("URL", server.url))
+        client(cloud, "openstack", "recovery", "methods", "apply", str(file))
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("inside", "asked"),
+    [(False, ["alert", "fence", "alert", "fence"]), (True, ["alert", "fence", "fence"])],
+    ids=["the recovery's task", "the method's task"],
+)
+def test_a_method_runs_from_its_start_or_from_its_own_task_that_failed(
+    cloud: Cloud, web: WebServer, inside: bool, asked: list[str]
+) -> None:
+    cloud.lab.start_host(host := f"process-{inside}")
+    web.answers = [200, 503]
+    ended = failed(cloud, "recovery.process.recover", host=host)
+    assert failed_task(cloud, ended.id)["Name"] == "process_failure"
+    assert cloud.service(host)["status"] == "enabled"
+
+    ended = rerun(cloud, ended.id, failed_inside(cloud, ended.id) if inside else None)
+
+    assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
+    assert ended.output["state"] == "SUCCEEDED"
+    assert cloud.service(host)["status"] == "disabled"
+    assert [request.path for request in web.requests] == [f"/{one}" for one in asked]
+
+
+def test_an_action_that_was_started_by_hand_is_started_anew(cloud: Cloud) -> None:
+    server = cloud.lab.boot("by-hand", "compute8")
+    cloud.lab.set_faults({server["id"]: {"power_off": {"fail": "no power"}}})
+    by_hand = {"plan": None, "action": None, "parameters": {"resource_id": server["id"]}}
+    ended = failed(cloud, "recovery.action.stop", **by_hand)
+    assert ended.reason == "STOP_FAILED"
+    assert rerun(cloud, ended.id).reason == "STOP_FAILED"  # it looks at what was done only
+    assert cloud.done(server) == ["stop"]
+
+    ended = cloud.end_of(cloud.start("recovery.action.stop", **by_hand))
+
+    assert (ended.state, ended.reason) == ("SUCCESS", "DONE"), ended.state_info
+    assert cloud.done(server) == ["stop", "stop"]
 
 
 def test_an_action_of_a_plan_that_failed_is_carried_out_and_the_others_are_not_repeated(

@@ -17,11 +17,11 @@ def plan_of(nova, plans=(), **options):
     return json.loads(json.dumps(action.act(nova)))
 
 
-def one_pass(nova, plan, destination=None, tried_before=None):
+def one_pass(nova, plan, destination=None, tried_before=None, begin=True):
     """Do one pass; return its result, which is a report when it has finished in any way."""
     before = plan["tried_before"] if tried_before is None else tried_before
     try:
-        result = Pass(nova, plan, destination, before).run()
+        result = Pass(nova, plan, destination, before, begin).run()
     except Failed as failed:
         return {"finished": True, "report": failed.as_dict()["report"]}
     return json.loads(json.dumps(result))

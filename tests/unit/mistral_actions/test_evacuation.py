@@ -39,6 +39,23 @@ def test_a_pass_counts_and_finishes_when_all_servers_are_elsewhere(nova):
     assert set(nova.counted("evacuate").values()) == {1}
 
 
+def test_a_pass_that_may_begin_nothing_looks_after_what_has_begun_and_is_not_the_end(nova):
+    """The recovery is paused while its first server is under way, which was stopped."""
+    for name in ("a", "b"):
+        nova.add(name, vm_state="stopped")
+    plan = plan_of(nova, concurrency=1)
+    one_pass(nova, plan)
+    for _ in range(30):
+        nova.advance(1)
+        paused = one_pass(nova, plan, begin=False)
+    assert (paused["finished"], paused["done"], paused["pending"]) == (False, 1, 1)
+    assert "none is begun while the recovery is paused" in paused["message"]
+    assert now_is(nova, "a")[1:] == ("stopped", None)
+    assert now_is(nova, "b") == (plan["host"], "stopped", None)
+    assert states(attempt(nova, plan)) == {"a": MOVED, "b": MOVED}
+    assert set(nova.counted("evacuate").values()) == {1}
+
+
 def test_a_record_that_the_scheduler_has_not_touched_is_not_started_again(nova):
     """`changes-since` hides a record until it is updated for the first time: seconds, in a bulk."""
     nova.scheduling = 5

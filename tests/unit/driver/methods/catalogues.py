@@ -6,7 +6,7 @@ from driver.pack import parse_signature
 ACTIONS = {
     "recovery.isolate_host": "plan",
     "recovery.prepare_servers": "plan",
-    "recovery.evacuate_servers": "plan, destination=null, tried_before=null",
+    "recovery.evacuate_servers": "plan, destination=null, tried_before=null, begin=true",
     "recovery.stop_server": "plan, tried_before=null",
     "recovery.start_server": "plan",
     "recovery.check_server_active": "plan",
