@@ -6,7 +6,7 @@ from typing import Any
 
 from mistral_lib import actions
 
-from mistral_actions.errors import RecoveryError
+from mistral_actions.errors import BadInput, RecoveryError
 from mistral_actions.nova import Nova
 from mistral_actions.session import nova_of
 
@@ -61,3 +61,14 @@ class PlannedAction(RecoveryAction):
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
+
+    def run(self, context: Any) -> Any:
+        """Run the action, unless a person has started what only a recovery can start."""
+        if isinstance(self.plan, dict):
+            return super().run(context)
+        refusal = BadInput(
+            f"Input 'plan' is {str(self.plan)[:80]!r}, and not the plan of a recovery. This"
+            " workflow is a step of others: start recovery.host.recover,"
+            " recovery.instance.recover or recovery.process.recover. Nothing was changed."
+        )
+        return actions.Result(error=refusal.as_dict())

@@ -17,6 +17,7 @@ An action never raises these into Mistral (that would leak a repr into `state_in
 turns each into the dict of `as_dict`, which is what `on-error` branches see.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -58,6 +59,12 @@ def report(state: str, reason: str, message: str, details: dict[str, Any]) -> di
     :param details: at least `host` and `servers`.
     """
     return {"state": state, "reason": reason, "message": message, "details": details}
+
+
+def is_report(found: Any) -> bool:
+    """Say whether something is a report, whatever else it may be."""
+    # YAQL hands over mappings of its own, not dicts
+    return isinstance(found, Mapping) and {"state", "reason", "message", "details"} <= found.keys()
 
 
 class BadInput(RecoveryError):

@@ -259,36 +259,35 @@ class PrepareServers(PlannedAction):
         return {"servers": self.plan["servers"]}
 
 
-class PrepareReservedHost(RecoveryAction):
+class PrepareReservedHost(PlannedAction):
     """Put a reserved host to work: enable it and, if wanted, add it to the host's aggregates.
 
     :param plan: the plan of the recovery.
-    :param reserved_host: the host that takes over; null if none is left to try.
+    :param reserved_hosts: a list of names, of which the first one takes over.
     Errors: NO_RESERVED_HOST, RESERVED_HOST_DOWN, FORBIDDEN.
     Nova: looks up and enables the service, adds it to aggregates (already there is fine).
     """
 
-    def __init__(self, plan: dict[str, Any], reserved_host: Any = None) -> None:
-        self.plan = plan
-        self.reserved_host = reserved_host
+    def __init__(self, plan: dict[str, Any], reserved_hosts: Any = None) -> None:
+        super().__init__(plan)
+        self.reserved_hosts = reserved_hosts
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Prepare it; doing so twice is harmless."""
-        if not self.reserved_host:
+        if not self.reserved_hosts:
             raise Failed("No reserved host was given.", "NO_RESERVED_HOST")
+        host = self.reserved_hosts[0]
         try:
-            service = nova.compute_service(self.reserved_host)
+            service = nova.compute_service(host)
         except NotFound as error:
             raise Failed(error.message, "RESERVED_HOST_DOWN") from None
         if service["state"] != "up":
-            raise Failed(
-                f"Reserved host {self.reserved_host} is down itself.", "RESERVED_HOST_DOWN"
-            )
+            raise Failed(f"Reserved host {host} is down itself.", "RESERVED_HOST_DOWN")
         if service["status"] != "enabled":
-            doing = f"enabling reserved host {self.reserved_host}"
+            doing = f"enabling reserved host {host}"
             nova.update_service(service["id"], doing, status="enabled")
         if self.plan["options"]["add_reserved_host_to_aggregates"]:
             for aggregate in nova.aggregates():
                 if self.plan["host"] in aggregate["hosts"]:
-                    nova.add_to_aggregate(aggregate, self.reserved_host)
-        return {"reserved_host": self.reserved_host}
+                    nova.add_to_aggregate(aggregate, host)
+        return {"reserved_host": host}

@@ -5,8 +5,10 @@ default as the JSON text of its repr: `true` arrives as `"True"` with the quotes
 `"None"`, an empty field as null. What cannot be parsed is refused, never guessed.
 """
 
+import contextlib
 import datetime
 import difflib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -75,6 +77,16 @@ def host_names(value: Any) -> list[str]:
         raise ValueError("names of hosts, comma separated")
     names = [bare(part) for part in parts]
     return list(dict.fromkeys(host_name(name) for name in names if name is not None))
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Parse an object, or the JSON text of one: a form has nothing but texts."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            value = json.loads(value)
+    if isinstance(value, dict):
+        return value
+    raise ValueError('a JSON object, as {"resource_id": "..."}')
 
 
 def choice(*allowed: str) -> Parse:

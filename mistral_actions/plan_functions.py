@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Iterable
 from typing import Any
 
+from mistral_actions import inputs
 from mistral_actions import plan_states as states
 from mistral_actions.errors import report
 from mistral_actions.plan_states import ActionState, Cancel, Graph, Seen
@@ -34,7 +35,8 @@ def plan_cancelled(context: Any, plan: str | None) -> bool:
 
     :param plan: uuid; null for a rollback, which the cancelling of its plan does not stop.
     """
-    return plan is not None and _cancel(plan) in ("RUNNING", "SUCCESS")
+    uuid = inputs.bare(plan)
+    return uuid is not None and _cancel(uuid) in ("RUNNING", "SUCCESS")
 
 
 def plan_report(context: Any) -> dict[str, Any]:
@@ -86,7 +88,8 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
         execution that rolls it back or has, or null; `rollback`: name of the workflow that
         does.
     """
-    execution = _db().load_workflow_execution(plan)
+    plan = inputs.bare(plan)
+    execution = _db().load_workflow_execution(plan) if plan else None
     if execution is None or execution.workflow_name != f"recovery.plan.{plan}.run":
         return {"plan": plan, "known": False}
     cancels = _cancels(plan)
@@ -172,7 +175,7 @@ def _sub_executions(tasks: Iterable[Any]) -> list[Any]:
 def _cancels(plan: str) -> list[Any]:
     """Return the executions that cancel this plan, the oldest first."""
     found = _db().get_workflow_executions(workflow_name=CANCEL)
-    of_this = [one for one in found if (one.input or {}).get("plan") == plan]
+    of_this = [one for one in found if inputs.bare((one.input or {}).get("plan")) == plan]
     return sorted(of_this, key=lambda one: (one.created_at, one.id))
 
 

@@ -90,13 +90,14 @@ class Check(RecoveryAction):
 
     def act_for(self, context: Any) -> Any:
         """Return what is to be done; a failure knows the action that it is about."""
-        if self.satisfied:
-            return self._ended("SKIPPED", "ALTERNATIVE_SUCCEEDED", str(self.satisfied))
+        if reason := inputs.bare(self.satisfied):
+            return self._ended("SKIPPED", "ALTERNATIVE_SUCCEEDED", str(reason))
         if self.cancelled:
             return self._ended("CANCELLED", "CANCELLED", "The plan was cancelled before it began.")
-        if self.parameters is None:
+        if inputs.bare(self.parameters) is None:
             return self._ended("SKIPPED", "NOTHING_TO_DO", "There is nothing to be done.")
         try:
+            self.parameters = inputs.required(self.parameters, "parameters", inputs.mapping)
             return self._look(context)
         except RecoveryError as error:
             error.details = {**self._details(), **error.details}

@@ -8,6 +8,8 @@ Like all functions they run in Mistral's engine and read its database only.
 
 from typing import Any
 
+from mistral_actions.errors import is_report
+
 REPORTER = "report_failure"
 # What the details of a failure say of its attempt: the newest records of it in Nova.
 _KEPT = ("newest_migration", "newest_action")
@@ -26,6 +28,15 @@ def report_so_far(context: Any, before: dict[str, Any]) -> dict[str, Any]:
     for one in _failed_before(task.id):
         kept |= {key: found for key, found in _details(one.output).items() if key in _KEPT}
     return {**before, "details": {**before["details"], **kept}} if kept else before
+
+
+def newest_before(context: Any, before: Any, key: str) -> Any:
+    """Return the newest record in Nova of an earlier attempt, see :func:`report_so_far`; or null.
+
+    :param before: the report until this task; anything at all if a person has typed it.
+    :param key: `newest_migration` or `newest_action`.
+    """
+    return report_so_far(context, before)["details"].get(key) if is_report(before) else None
 
 
 def last_report(context: Any, merged: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
         Block(
             "Nova must take the host for down before it evacuates, and place nothing on it.",
             "recovery.isolate_host",
-            tries="$.plan.options.host_down_timeout",
+            tries="tries($.plan, host_down_timeout)",
         ),
     ),
     "prepare_HA_enabled_instances_task": dict.fromkeys(
@@ -59,7 +59,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             input={
                 "begin": "may_begin()",
                 "plan": "$.plan",
-                "tried_before": "report_so_far($.report).details.get(newest_migration)",
+                "tried_before": "newest_before($.report, newest_migration)",
             },
             tries=7200,
             reports=True,
@@ -82,9 +82,9 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "recovery.stop_server",
             input={
                 "plan": "$.plan",
-                "tried_before": "report_so_far($.report).details.get(newest_action)",
+                "tried_before": "newest_before($.report, newest_action)",
             },
-            tries="$.plan.options.stop_timeout",
+            tries="tries($.plan, stop_timeout)",
         )
     },
     "start_instance_task": {
@@ -96,7 +96,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
         "instance_failure": Block(
             "The recovery has succeeded when Nova shows the server active.",
             "recovery.check_server_active",
-            tries="$.plan.options.start_timeout",
+            tries="tries($.plan, start_timeout)",
             reports=True,
         )
     },
@@ -107,7 +107,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
         "process_failure": Block(
             "The recovery has succeeded when Nova shows the service disabled.",
             "recovery.check_host_disabled",
-            tries="$.plan.options.disable_timeout",
+            tries="tries($.plan, disable_timeout)",
             reports=True,
         )
     },

@@ -95,7 +95,7 @@ class _Task:
         if self._reports:
             # once in the data: the report of a thousand servers is large
             whole = self.what.kind == "workflow"
-            published["report"] = expression("task().result" if whole else f"{result}.get(report)")
+            published["report"] = expression("step_report(task().result, $.report)")
             result = f"{result}.delete({'details' if whole else 'report'})"
         return {**published, "results": self._results(result)}
 
@@ -171,7 +171,7 @@ def _foreign_policies(what: Resolved) -> _YAML:
         if timeout:
             give_up = f"{give_up} or {_SECONDS} > {timeout - retry.delay - _MARGIN}"
         again = {"count": retry.count, "delay": retry.delay, "break-on": expression(give_up)}
-    policies = {"safe-rerun": False, "fail-on": expression("false"), "retry": again}
+    policies = {"safe-rerun": False, "fail-on": expression("given_up()"), "retry": again}
     return {**policies, "timeout": timeout} if timeout else policies
 
 

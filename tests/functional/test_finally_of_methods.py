@@ -37,13 +37,17 @@ def web() -> Iterator[WebServer]:
 
 @pytest.fixture(autouse=True)
 def _methods(cloud: Cloud, web: WebServer, tmp_path: Path) -> Iterator[None]:
-    file = tmp_path / "methods.conf"
-    file.write_text(METHODS.replace("URL", web.url))
-    command = [OPENSTACK, "recovery", "methods", "apply", file]
-    subprocess.run(command, env=cloud.lab.env, check=True)
+    apply(cloud, tmp_path, METHODS.replace("URL", web.url))
     web.requests.clear()
     yield
     cloud.lab.set_faults({})
+
+
+def apply(cloud: Cloud, directory: Path, text: str) -> None:
+    file = directory / "methods.conf"
+    file.write_text(text)
+    command = [OPENSTACK, "recovery", "methods", "apply", file]
+    subprocess.run(command, env=cloud.lab.env, check=True)
 
 
 def told(cloud: Cloud, web: WebServer) -> Request:
@@ -88,6 +92,29 @@ def test_after_a_cancel_it_runs_all_the_same(cloud: Cloud, web: WebServer) -> No
     request = told(cloud, web)
     assert request.path == "/CANCELLED"
     assert request.body == {"host": "compute3", "isolated": "compute3 is down and disabled"}
+
+
+def test_after_a_cancel_in_horizon_it_runs_and_post_does_not(
+    cloud: Cloud, web: WebServer, tmp_path: Path
+) -> None:
+    """Horizon ends the execution on which Cancel is pressed, and not those below it."""
+    post = "post: [later],\n    finally: [tell]"
+    later = f"\ntask.later = {{action: std.http, input: {{method: PUT, url: {web.url}/later}}}}\n"
+    text = METHODS.replace("URL", web.url).replace("finally: [tell]", post)
+    apply(cloud, tmp_path, text.rstrip() + later)
+    cloud.lab.boot_many(3, "compute5", "given-up")
+    cloud.lab.set_faults({"*": {"spawn": {"delay": 3}}})
+    cloud.kill("compute5")
+    execution = cloud.start(host="compute5", concurrency=1)
+    wait_for("one is under way", lambda: cloud.evacuations("compute5"))
+
+    cloud.set_state(execution, "ERROR")
+
+    ended = cloud.end_of(execution)
+    assert (ended.reason, ended.state_info) == ("CANCELLED", "")
+    assert told(cloud, web).path == "/CANCELLED"
+    found = [one for one in cloud.evacuations("compute5").values() if one]
+    assert len(found) < 3
 
 
 def test_when_mistral_is_killed_in_the_middle_it_runs_once(cloud: Cloud, web: WebServer) -> None:

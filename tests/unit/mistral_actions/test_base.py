@@ -96,6 +96,16 @@ def test_an_unexpected_error_says_where_and_never_what(run, caplog, kind):
     assert TOKEN not in json.dumps(error) + caplog.text
 
 
+@pytest.mark.parametrize("plan", ["compute1", '"None"', None, ["compute1"]])
+@pytest.mark.parametrize("step", [hosts.PrepareReservedHost, hosts.PrepareServers])
+def test_a_step_that_a_person_started_says_what_to_start_instead(run, nova, step, plan):
+    error = run(step(plan)).error
+    assert error["code"] == "BAD_INPUT"
+    assert error["message"].startswith(f"Input 'plan' is {str(plan)!r}, and not the plan of a")
+    assert "start recovery.host.recover" in error["message"]
+    assert nova.calls == []
+
+
 def test_an_unexpected_error_behind_another_is_not_told_either(run, caplog):
     error = RuntimeError("outer")
     error.__cause__ = ValueError(TOKEN)
@@ -142,7 +152,7 @@ def test_it_tells_operators_what_it_does(action):
         lambda plan: hosts.IsolateHost(plan),
         lambda plan: hosts.DisableHost(plan),
         lambda plan: hosts.PrepareServers(plan),
-        lambda plan: hosts.PrepareReservedHost(plan, "compute3"),
+        lambda plan: hosts.PrepareReservedHost(plan, ["compute3"]),
         lambda plan: servers.EvacuateServers(plan, "compute3", 0),
     ],
 )

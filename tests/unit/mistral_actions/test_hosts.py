@@ -124,20 +124,20 @@ def test_a_reserved_host_is_enabled_and_joins_the_aggregates(nova):
         {"id": 2, "name": "az2", "hosts": ["compute2"]},
     ]
     plan = plan_of(nova, add_reserved_host_to_aggregates=True)
-    hosts.PrepareReservedHost(plan, "compute3").act(nova)
+    hosts.PrepareReservedHost(plan, ["compute3", "compute4"]).act(nova)
     assert nova.services["compute3"]["status"] == "enabled"
     assert [one["hosts"] for one in nova.host_aggregates] == [[HOST, "compute3"], ["compute2"]]
 
 
 def test_a_reserved_host_that_is_ready_is_left_as_it_is(nova):
     nova.add("a")
-    hosts.PrepareReservedHost(plan_of(nova), "compute3").act(nova)
+    hosts.PrepareReservedHost(plan_of(nova), ["compute3"]).act(nova)
     assert written(nova) == []
 
 
 @pytest.mark.parametrize(
     ("reserved", "code"),
-    [(None, "NO_RESERVED_HOST"), ("gone", "RESERVED_HOST_DOWN"), (HOST, "RESERVED_HOST_DOWN")],
+    [([], "NO_RESERVED_HOST"), (["gone"], "RESERVED_HOST_DOWN"), ([HOST], "RESERVED_HOST_DOWN")],
 )
 def test_a_reserved_host_that_cannot_help_fails_without_a_write(nova, reserved, code):
     nova.add("a")

@@ -116,6 +116,17 @@ def test_any_json_value_is_a_host_name_or_refused(value):
     assert refusal is None or "Input 'host' is " in refusal.message
 
 
+@pytest.mark.parametrize("value", [{"a": 1}, '{"a": 1}', ' "{\\"a\\": 1}"'.replace("\\", "")])
+def test_an_object_may_be_the_json_text_of_one(value):
+    assert inputs.required(value, "parameters", inputs.mapping) == {"a": 1}
+
+
+@pytest.mark.parametrize("value", ["guest", "{", "[]", "7", 7, ["a"], "true"])
+def test_what_is_no_object_is_refused(value):
+    with pytest.raises(BadInput, match="it must be a JSON object"):
+        inputs.required(value, "parameters", inputs.mapping)
+
+
 @pytest.mark.parametrize("nothing", [None, "", '"None"'])
 def test_a_host_that_is_missing_is_asked_for(nothing):
     with pytest.raises(BadInput, match="Input 'host' is missing: it must be the name of one host"):

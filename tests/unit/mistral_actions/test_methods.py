@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from mistral_actions import functions, methods
+from mistral_actions import methods, reports
 from mistral_actions.errors import report
 
 METHOD = "recovery.methods.host_auto_failure"
@@ -35,13 +35,13 @@ def mistral(monkeypatch):
         load_workflow_execution=lambda found: method if found == "e1" else None,
         get_task_executions=lambda workflow_execution_id: method.tasks,
     )
-    monkeypatch.setattr(functions, "_db", lambda: database)
-    monkeypatch.setattr(functions, "_result_of", lambda task: task.result)
+    monkeypatch.setattr(reports, "_db", lambda: database)
+    monkeypatch.setattr(reports, "_result_of", lambda task: task.result)
     return method
 
 
 def told(before):
-    return functions.method_report({"__execution": {"id": "e1"}}, before)
+    return reports.method_report({"__execution": {"id": "e1"}}, before)
 
 
 def test_a_method_without_a_recovering_task_was_carried_out(mistral):
@@ -73,12 +73,12 @@ def test_what_failed_and_was_tolerated_is_said(mistral):
 @pytest.mark.parametrize("state", ["RUNNING", "PAUSED", "IDLE", "SUCCESS", "ERROR", "CANCELLED"])
 def test_a_method_has_ended_in_whatever_way(mistral, state):
     mistral.state = state
-    assert functions.method_ended(None, "e1") is (state in ("SUCCESS", "ERROR", "CANCELLED"))
+    assert reports.method_ended(None, "e1") is (state in ("SUCCESS", "ERROR", "CANCELLED"))
 
 
 def test_a_method_that_was_deleted_has_ended_and_nothing_is_known_of_it(mistral):
-    assert functions.method_ended(None, "gone") is True
-    found = functions.method_data(None, "gone")
+    assert reports.method_ended(None, "gone") is True
+    found = reports.method_data(None, "gone")
     assert (found["plan"], found["results"], found["report"]["reason"]) == ({}, {}, "NOT_FOUND")
 
 
@@ -89,7 +89,7 @@ def test_finally_knows_the_plan_the_end_and_what_each_task_had_returned(mistral)
         task(1, "a", published={"results": {"a": 1}}),
         task(3, "c", "ERROR", published=None),
     ]
-    found = functions.method_data(None, "e1")
+    found = reports.method_data(None, "e1")
     assert found == {
         "plan": {"host": "compute1"},
         "results": {"a": 1, "b": 2},
@@ -103,12 +103,12 @@ def test_finally_knows_the_plan_the_end_and_what_each_task_had_returned(mistral)
 def test_after_a_cancel_finally_knows_the_servers_of_the_last_report(mistral, state, code):
     mistral.state, mistral.state_info = state, "by the night shift"
     mistral.tasks = [task(1, "a")]
-    found = functions.method_data(None, "e1")["report"]
+    found = reports.method_data(None, "e1")["report"]
     assert (found["state"], found["reason"]) == ("FAILED", code)
     assert found["message"] == f"{METHOD} ended {state}. by the night shift"
     assert found["details"] == {"servers": SERVERS}
     mistral.tasks.append(task(2, "b", published={"report": MOVED}))
-    assert functions.method_data(None, "e1")["report"]["details"] == {"servers": []}
+    assert reports.method_data(None, "e1")["report"]["details"] == {"servers": []}
 
 
 def test_however_often_finally_is_started_there_is_one(monkeypatch):

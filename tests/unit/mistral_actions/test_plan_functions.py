@@ -109,6 +109,20 @@ def test_a_plan_is_cancelled_once_its_cancel_has_begun(database, state, cancelle
 def test_a_rollback_is_not_stopped_by_the_cancel_of_its_plan(database):
     cancel(database)
     assert functions.plan_cancelled(CONTEXT, None) is False
+    assert functions.plan_cancelled(CONTEXT, '"None"') is False
+
+
+def test_what_a_form_has_put_in_quotes_is_the_same_plan(database):
+    database.execution(PLAN, RUN, spec=spec(a=[]))
+    cancel(database, plan=f'"{PLAN}"')
+    assert functions.plan_cancelled(CONTEXT, f" {PLAN}") is True
+    facts = functions.plan_facts(CONTEXT, f'"{PLAN}"')
+    assert (facts["plan"], facts["older_cancel"]) == (PLAN, "c1")
+
+
+@pytest.mark.parametrize("nothing", [None, "", '"None"'])
+def test_of_no_plan_nothing_is_known(database, nothing):
+    assert functions.plan_facts(CONTEXT, nothing) == {"plan": None, "known": False}
 
 
 def test_an_alternative_is_satisfied_by_a_success_in_its_own_execution(database):

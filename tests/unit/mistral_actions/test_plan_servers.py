@@ -38,6 +38,7 @@ def test_a_server_that_is_gone_is_skipped(nova, kind):
         ({"satisfied": "migrate_web succeeded."}, "SKIPPED", "ALTERNATIVE_SUCCEEDED"),
         ({"cancelled": True}, "CANCELLED", "CANCELLED"),
         ({"parameters": None}, "SKIPPED", "NOTHING_TO_DO"),
+        ({"parameters": '"None"', "satisfied": '"None"'}, "SKIPPED", "NOTHING_TO_DO"),
     ],
 )
 def test_what_is_not_needed_ends_without_a_look_at_nova(nova, kind, given, state, reason):
@@ -45,6 +46,15 @@ def test_what_is_not_needed_ends_without_a_look_at_nova(nova, kind, given, state
     result = act(CHECKS[kind]("a1", **given), nova)
     assert ended(result) == (state, reason)
     assert result["go_on"] is False
+    assert nova.calls == []
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_parameters_that_are_no_object_are_refused_without_a_look_at_nova(nova, kind):
+    refusal = "Input 'parameters' is 'web1': it must be a JSON object"
+    with pytest.raises(RecoveryError, match=refusal) as refused:
+        act(CHECKS[kind]("a1", "web1", '"None"'), nova)
+    assert refused.value.code == "BAD_INPUT"
     assert nova.calls == []
 
 

@@ -92,6 +92,13 @@ def test_a_step_of_this_host_that_still_runs_is_known(records, steps, in_flight)
     assert found["in_flight"] is in_flight
 
 
+@pytest.mark.parametrize("plan", ["guest", None, {}, ["c1"]])
+def test_a_step_that_a_person_started_with_no_plan_acts_on_no_host(records, plan):
+    by_hand = step("c1")
+    by_hand.workflow_execution.input["plan"] = plan
+    assert records("c1", execution(1, "c1"), steps=[by_hand])["in_flight"] is False
+
+
 @pytest.mark.parametrize("state", ["RUNNING", "PAUSED"])
 def test_an_older_recovery_of_this_host_wins(records, state):
     own, older = execution(1, "c1", minute=5), execution(2, "c1", state, minute=4)

@@ -56,6 +56,18 @@ def test_a_task_that_is_run_again_knows_how_far_its_last_run_came(mistral, kind,
     assert BEFORE["details"] == {"host": "compute1"}
 
 
+def test_what_an_earlier_attempt_left_in_nova_is_found_by_its_name(mistral):
+    assert reruns.newest_before(CONTEXT, BEFORE, "newest_action") is None
+    mistral.actions[:] = [action(1, newest_action="req-4")]
+    assert reruns.newest_before(CONTEXT, BEFORE, "newest_action") == "req-4"
+
+
+@pytest.mark.parametrize("before", [None, "bystander", 7, {"state": "FAILED"}])
+def test_what_a_person_typed_as_a_report_knows_of_no_attempt(mistral, before):
+    mistral.actions[:] = [action(1, newest_action="req-4")]
+    assert reruns.newest_before(CONTEXT, before, "newest_action") is None
+
+
 @pytest.mark.parametrize("output", [None, {}, "lost", {"result": "its process died"}])
 def test_a_run_that_left_no_report_says_nothing(mistral, output):
     mistral.actions[:] = [record(1, output=output)]
