@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-SENLIN = "tests/senlin/"
+ONE_LAB = ("tests/senlin/", "tests/horizon/")  # directories of which each has one lab
 GUIDES = "tests/docs/test_commands.py"
 # What takes long first, so that the processes end together: the short ones fill the gaps.
-ORDER = (SENLIN, "tests/horizon/", "tests/docs/", "tests/functional/", "tests/workbooks/", "")
+ORDER = (*ONE_LAB, "tests/docs/", "tests/functional/", "tests/workbooks/", "")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -26,12 +26,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     config.option.loadscopereorder = False  # by our order, not by their number
 
     class Scheduling(LoadFileScheduling):
-        """A file has one lab; those of Senlin have one among them, each document one of its own."""
+        """A file has one lab, or a directory has; each document has one of its own."""
 
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
             if file == GUIDES:
                 return nodeid
-            return SENLIN if file.startswith(SENLIN) else file
+            return next((lab for lab in ONE_LAB if file.startswith(lab)), file)
 
     return Scheduling(config, log)

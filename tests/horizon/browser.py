@@ -24,6 +24,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+LINES = 60  # per page: more than the pack has workflows; each line of a page takes time
 STATE = 9  # the column of the list of executions
 ENDED = re.compile("Success|Error|CANCELLED")
 # Screenshots of the guide are taken anew only when this names its directory, docs/images.
@@ -41,6 +42,8 @@ class Person:
     def __init__(self, page: Page, url: str, shots: Path) -> None:
         self.page = page
         self.complaints: list[str] = []
+        self.forms: dict[str, list[str]] = {}  # workflow -> fields of its form, of those opened
+        self._buttons: dict[str, str] = {}  # workflow -> where its button Execute leads to
         self._url = url
         self._shots = shots
         page.on("console", self._note_message)
@@ -86,16 +89,28 @@ class Person:
 
     # ---- the Execute form
     def open_form(self, workflow: str) -> dict[str, str]:
-        """Press Execute of a workflow; return its fields with what stands in them."""
-        self.go("/mistral/workflows/")
-        name = self.page.get_by_role("link", name=workflow, exact=True)
-        row = self.page.locator("tr", has=name)
-        row.get_by_role("link", name="Execute").click()
+        """Press Execute of a workflow; return its fields with what stands in them.
+
+        From the second time on the form is opened as a page of its own: the list takes its time.
+        """
+        if workflow in self._buttons:
+            self.go(self._buttons[workflow])
+        else:
+            self._press_execute(workflow)
         form = self.page.locator("#execute_form")
         expect(form).to_be_visible(timeout=LIMIT * 1000)
         fields = form.locator("input[type=text]").all()
         shown = {str(field.get_attribute("name")): field.input_value() for field in fields}
-        return {name: shown[name] for name in shown if name not in ("workflow_name", "task_name")}
+        inputs = {name: shown[name] for name in shown if name not in ("workflow_name", "task_name")}
+        self.forms[workflow] = list(inputs)
+        return inputs
+
+    def _press_execute(self, workflow: str) -> None:
+        self.go("/mistral/workflows/")
+        name = self.page.get_by_role("link", name=workflow, exact=True)
+        button = self.page.locator("tr", has=name).get_by_role("link", name="Execute")
+        self._buttons[workflow] = str(button.get_attribute("href"))
+        button.click()
 
     def execute(self, workflow: str, **values: str) -> str:
         """Fill in the form and send it; what is not named keeps what the form wrote there.
@@ -120,11 +135,16 @@ class Person:
 
     def end(self, execution: str) -> tuple[str, str]:
         """Look at the list until an execution has ended; return its state and the hover text."""
+        return self.ends([execution])[0]
+
+    def ends(self, executions: list[str]) -> list[tuple[str, str]]:
+        """Do so with several of them."""
         self.go("/mistral/executions/")
-        cell = self.row(execution).locator(f"td:nth-child({STATE})")
-        # Horizon itself fetches the row again every few seconds
-        expect(cell).to_have_text(ENDED, timeout=LIMIT * 1000)
-        return cell.inner_text().strip(), cell.get_attribute("title") or ""
+        cells = [self.row(one).locator(f"td:nth-child({STATE})") for one in executions]
+        for cell in cells:
+            # Horizon itself fetches the row again every few seconds
+            expect(cell).to_have_text(ENDED, timeout=LIMIT * 1000)
+        return [(cell.inner_text().strip(), cell.get_attribute("title") or "") for cell in cells]
 
     def press(self, execution: str, button: str) -> None:
         """Choose from the menu of an execution's row; nobody asks whether that is meant."""

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser
 from lab import Lab
 from lab.horizon import HorizonLab, missing
 from tests.functional.support import Cloud
-from tests.horizon.browser import Person, chromium, logged_in
+from tests.horizon.browser import LINES, Person, chromium, logged_in
 
-HOSTS = tuple(f"compute{n}" for n in range(1, 11))
+HOSTS = tuple(f"compute{n}" for n in range(1, 13))
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def browser(horizon: HorizonLab) -> Iterator[Browser]:
 def session(browser: Browser, horizon: HorizonLab, shots: Path) -> Iterator[Person]:
     """The administrator, who shows long lists whole, as the guide says."""
     with logged_in(browser, horizon, "lab", shots) as person:
-        person.show_more(200)
+        person.show_more(LINES)
         yield person
 
 

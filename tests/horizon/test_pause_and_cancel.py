@@ -1,0 +1,61 @@
+"""The buttons of an execution: a recovery is paused, resumed and given up."""
+
+from playwright.sync_api import expect
+
+from tests.functional.support import Cloud, wait_for
+from tests.horizon.browser import LIMIT, Person
+
+
+def test_pause_stops_a_recovery_and_resume_brings_it_to_its_end(
+    admin: Person, cloud: Cloud
+) -> None:
+    servers = [cloud.lab.boot(f"p{n}", "compute5") for n in range(3)]
+    cloud.kill("compute5")
+    started = _started_slowly(admin, cloud, "compute5", servers)
+    try:
+        admin.press(started, "Pause Execution")
+        admin.go("/mistral/executions/")
+        expect(admin.row(started)).to_contain_text("Paused", timeout=LIMIT * 1000)
+        wait_for("what had begun is done", lambda: _under_way(cloud, servers) == 0)
+        assert [bool(cloud.migrations(server)) for server in servers].count(True) < 3
+    finally:
+        cloud.lab.set_faults({})
+    admin.press(started, "Resume Execution")
+    assert admin.end(started) == ("Success", "")
+    assert [server["name"] for server in servers if cloud.where(server)[1] == "compute5"] == []
+
+
+def test_cancel_gives_up_the_recovery_and_what_it_has_started(
+    admin: Person, cloud: Cloud
+) -> None:
+    servers = [cloud.lab.boot(f"c{n}", "compute6") for n in range(3)]
+    cloud.kill("compute6")
+    started = _started_slowly(admin, cloud, "compute6", servers)
+    try:
+        admin.press(started, "Cancel Execution")
+        ended = cloud.end_of(started)
+        assert (ended.state, ended.reason) == ("ERROR", "CANCELLED")
+        query = f"root_execution_id={started}&fields=id"
+        (below,) = cloud.mistral.get(f"/executions?{query}").json()["executions"]
+        told = cloud.end_of(below["id"])
+        assert (told.state, told.reason) == ("ERROR", "CANCELLED")
+        assert told.servers.keys() >= {"c0", "c1", "c2"}  # and who had come to the host
+        (above, hover), (state, said) = admin.ends([started, below["id"]])
+        assert (above, hover, state, said) == ("Error", "", "Error", told.output["message"])
+        assert said.startswith("Cancelled before its end")
+        assert [bool(cloud.migrations(server)) for server in servers].count(True) < 3
+    finally:
+        cloud.lab.set_faults({})
+
+
+def _started_slowly(admin: Person, cloud: Cloud, host: str, servers: list[dict]) -> str:
+    """Start a recovery that takes its time, and return when the first server moves."""
+    cloud.lab.set_faults({"*": {"spawn": {"delay": 6}}})
+    started = admin.execute("recovery.host.recover", host=host, concurrency="1")
+    wait_for("a server moves", lambda: any(cloud.migrations(server) for server in servers))
+    return started
+
+
+def _under_way(cloud: Cloud, servers: list[dict]) -> int:
+    states = [state for server in servers for state in cloud.migrations(server)]
+    return len([state for state in states if state not in ("done", "completed", "failed", "error")])
