@@ -145,14 +145,29 @@ def is_over(context: Any) -> bool:
 
     Cancel in Horizon ends only the execution on which it is pressed.
     """
+    return any(state in ENDED for state in _states_upwards(context))
+
+
+def may_begin(context: Any) -> bool:
+    """Say whether a try may begin new things: its execution and all that it works for run.
+
+    Mistral starts no task of an execution that is paused. But one that it tries again and again
+    goes on with its tries all through the pause, and after a cancel for one try more. Whoever
+    pauses a recovery means the servers, not the tasks. What has begun is looked after all the
+    same.
+    """
+    return all(state == "RUNNING" for state in _states_upwards(context))
+
+
+def _states_upwards(context: Any) -> Iterator[str]:
+    """Yield the state of this execution, and of each that it works for, up to the root."""
     db = _db()
     execution = db.get_workflow_execution(context["__execution"]["id"])
-    while execution.state not in ENDED:
-        if not execution.task_execution_id:
-            return False
+    yield execution.state
+    while execution.task_execution_id:
         task = db.get_task_execution(execution.task_execution_id)
         execution = db.get_workflow_execution(task.workflow_execution_id)
-    return True
+        yield execution.state
 
 
 def tries(context: Any, plan: Any, option: str) -> int:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from mistral_actions.base import RecoveryAction
+from mistral_actions.base import PlannedAction
 from mistral_actions.evacuation import Pass
 from mistral_actions.nova import Nova
 
 
-class EvacuateServers(RecoveryAction):
+class EvacuateServers(PlannedAction):
     """Bring the evacuation of a host's servers one step further; polled until finished.
 
     Any process can run it at any time: what is done, running and failed is read from Nova, what
@@ -33,7 +33,7 @@ class EvacuateServers(RecoveryAction):
         tried_before: Any = None,
         begin: bool = True,
     ) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.destination = destination
         self.tried_before = tried_before
         self.begin = begin

@@ -77,6 +77,21 @@ def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, 
     assert functions.given_up(CONTEXT) is not again
 
 
+@pytest.mark.parametrize("state", ["PAUSED", "CANCELLED", "ERROR", "SUCCESS", "RUNNING"])
+@pytest.mark.parametrize("whose", ["e2", "e1", "e0"])
+def test_a_try_may_begin_something_only_while_all_executions_that_it_is_for_run(
+    monkeypatch, state, whose
+):
+    above = {"e2": "t1", "e1": "t0", "e0": None}
+    found = {one: execution(state if one == whose else "RUNNING", above[one]) for one in above}
+    tasks = {f"t{n}": types.SimpleNamespace(workflow_execution_id=f"e{n}") for n in (0, 1)}
+    database = types.SimpleNamespace(
+        get_workflow_execution=found.get, get_task_execution=tasks.get
+    )
+    monkeypatch.setattr(functions, "_db", lambda: database)
+    assert functions.may_begin({"__execution": {"id": "e2"}}) is (state == "RUNNING")
+
+
 @pytest.mark.parametrize(
     ("plan", "count"), [({"options": {"stop_timeout": 120}}, 120), ({}, 0), ("bystander", 0)]
 )
