@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from lab import Lab
+from lab.environments import environment
 from lab.horizon import HorizonLab, missing
 from tests.functional.support import Cloud
 from tests.horizon.browser import LINES, Person, chromium, logged_in
@@ -16,11 +17,12 @@ from tests.horizon.browser import LINES, Person, chromium, logged_in
 HOSTS = tuple(f"compute{n}" for n in range(1, 13))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def horizon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HorizonLab]:
     """A Horizon in front of a lab with the pack installed as its README says."""
     if reason := missing():
         pytest.skip(reason)
+    environment("horizon")  # takes minutes the first time, in which the lab need not run
     with Lab(tmp_path_factory.mktemp("lab"), hosts=HOSTS, keystone=True) as lab:
         openstack = str(Path(sys.executable).parent / "openstack")
         subprocess.run([openstack, "recovery", "sync", "--public"], env=lab.env, check=True)
@@ -28,26 +30,26 @@ def horizon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HorizonLab]:
             yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cloud(horizon: HorizonLab) -> Cloud:
     """What tests ask of Nova."""
     return Cloud(horizon.lab)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory for screenshots, which pytest keeps for a while."""
     return tmp_path_factory.mktemp("shots")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(horizon: HorizonLab) -> Iterator[Browser]:
     """The browser, once there is something to look at."""
     with chromium() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session(browser: Browser, horizon: HorizonLab, shots: Path) -> Iterator[Person]:
     """The administrator, who shows long lists whole, as the guide says."""
     with logged_in(browser, horizon, "lab", shots) as person:

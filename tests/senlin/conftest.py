@@ -39,7 +39,7 @@ def command(*words: str, lab: SenlinLab | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SenlinLab]:
     """A running lab with the pack installed; RECOVERY_SENLIN_LAB names one that is up already."""
     lacking = senlin.missing()
@@ -64,7 +64,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SenlinLab]:
     shutil.rmtree(state)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(lab: SenlinLab) -> User:
     """The owner of most clusters; the workflows of the tests are theirs."""
     user = User(lab, "lab-demo")
@@ -72,7 +72,7 @@ def demo(lab: SenlinLab) -> User:
     return user
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin(lab: SenlinLab) -> User:
     return User(lab, "lab")
 

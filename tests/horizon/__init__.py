@@ -1,0 +1,1 @@
+"""A real Horizon, one for all of these tests."""

@@ -1,0 +1,1 @@
+"""A real Senlin, one for all of these tests."""
