@@ -260,6 +260,10 @@ class User:
 
         return wait_for(f"an execution for node {node.id} is {' or '.join(states)}", found)
 
+    def task_states(self, execution: Execution) -> list[str]:
+        found = self.workflow("GET", f"/executions/{execution.id}/tasks")["tasks"]
+        return [str(one["state"]) for one in found]
+
     def server(self, node: Node) -> dict[str, Any]:
         return dict(self.compute("GET", f"/servers/{node.server}")["server"])
 

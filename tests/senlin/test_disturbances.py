@@ -102,7 +102,9 @@ def test_a_mistral_that_is_killed_or_not_there_is_waited_for(
 ) -> None:
     begun_before, begun_meanwhile = nodes(SLOW, [workflow("chain.ok"), REBUILD])
     first = begin(demo, admin, begun_before)
-    demo.running_execution(begun_before)
+    execution = demo.running_execution(begun_before)
+    # Mistral 23 forgets a task that it has made and not begun (docs/senlin.md, Limits)
+    wait_for("its task has begun", lambda: demo.task_states(execution) == ["DELAYED"])
 
     lab.lab.kill_mistral()
     second = begin(demo, admin, begun_meanwhile)
