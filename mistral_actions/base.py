@@ -34,6 +34,7 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
         """Run the action for Mistral; errors are returned, never raised."""
         name = type(self).__name__
         try:
+            self.check()
             return self.act_for(context)
         except RecoveryError as error:
             LOG.warning("%s: %s: %s", name, error.code, error.message)
@@ -47,6 +48,12 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
                 "INTERNAL_ERROR",
             )
             return actions.Result(error=surprise.as_dict())
+
+    def check(self) -> None:
+        """Refuse what was given, before anything is looked up.
+
+        :raises RecoveryError: it is of no use.
+        """
 
     def act_for(self, context: Any) -> Any:
         """Do the work with the rights of the caller.
@@ -62,13 +69,11 @@ class PlannedAction(RecoveryAction):
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
 
-    def run(self, context: Any) -> Any:
-        """Run the action, unless a person has started what only a recovery can start."""
-        if isinstance(self.plan, dict):
-            return super().run(context)
-        refusal = BadInput(
-            f"Input 'plan' is {str(self.plan)[:80]!r}, and not the plan of a recovery. This"
-            " workflow is a step of others: start recovery.host.recover,"
-            " recovery.instance.recover or recovery.process.recover. Nothing was changed."
-        )
-        return actions.Result(error=refusal.as_dict())
+    def check(self) -> None:
+        """Refuse to run if a person has started what only a recovery can start."""
+        if not isinstance(self.plan, dict):
+            raise BadInput(
+                f"Input 'plan' is {str(self.plan)[:80]!r}, and not the plan of a recovery. This"
+                " workflow is a step of others: start recovery.host.recover,"
+                " recovery.instance.recover or recovery.process.recover. Nothing was changed."
+            )

@@ -24,12 +24,12 @@ POLL_SECONDS = 2  # the `delay` of the polled steps in the workbook
 OPTIONS = {"action_timeout": Option(inputs.whole_number(1, 604800), 3600)}
 
 
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
+
+
 def polls(seconds: int) -> int:
     """Return how often a polled step looks within a time."""
     return max(1, seconds // POLL_SECONDS)
-
-
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
 
 
 def identifier(value: Any) -> str:

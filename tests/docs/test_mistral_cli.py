@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lab import Lab
+from lab.process import environment_with
 from tests.docs.documents import ROOT, Block, blocks
 from tests.docs.test_commands import prepare, say
 from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud, wait_for
 from tests.functional.test_pause import paused_evacuation
+from tests.pack import WORKFLOWS
 
 GUIDE = ROOT / "docs/mistral-cli.md"
 OWN_MARKS = ("begun", "full", "check")
@@ -31,9 +32,7 @@ class Session:
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         kept = self.cloud.lab.state / "variables"
-        given = {name: value for name, value in os.environ.items() if name[:3] != "OS_"}
-        given["PATH"] = f"{Path(sys.executable).parent}:{given['PATH']}"
-        given["PYTHONWARNINGS"] = "ignore"
+        given = environment_with(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         done = subprocess.run(
             ["bash", "-aeuo", "pipefail", "-c", f"{script}\nenv -0 > {kept}"],
             cwd=ROOT,
@@ -90,14 +89,9 @@ class Session:
             assert not self.cloud.server({"id": server})["locked_reason"]  # its user's has none
 
 
-def of_the_pack() -> list[str]:
-    books = [yaml.safe_load(path.read_text()) for path in (ROOT / "workbooks").glob("*.yaml")]
-    return [f"{book['name']}.{name}" for book in books for name in book["workflows"]]
-
-
 def installed(session: Session) -> None:
     workflows = session.run("mistral workflow-list -f value -c Name").stdout.split()
-    assert set(workflows) >= set(of_the_pack())
+    assert set(workflows) >= WORKFLOWS.keys()
 
 
 def planned(session: Session) -> None:

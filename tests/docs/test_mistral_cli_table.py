@@ -1,17 +1,14 @@
 """The table of all workflows in the guide to the plain clients is whole, and its commands work."""
 
-import json
-import shlex
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from lab import Lab
-from tests.docs.test_mistral_cli import GUIDE, Session, of_the_pack
+from tests.docs.test_mistral_cli import GUIDE, Session
 from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud
-
-CHANGE = "change_nova_service_state"
+from tests.functional.test_action_plans import action, run
+from tests.pack import WORKFLOWS
 
 
 def rows() -> dict[str, tuple[str, str]]:
@@ -22,7 +19,7 @@ def rows() -> dict[str, tuple[str, str]]:
 
 
 def test_every_workflow_of_the_pack_is_in_the_table_and_no_other() -> None:
-    assert sorted(rows()) == sorted(of_the_pack())
+    assert sorted(rows()) == sorted(WORKFLOWS)
 
 
 def test_a_workflow_has_a_command_in_the_table_unless_another_one_starts_it() -> None:
@@ -47,18 +44,13 @@ ENDS = {
 }
 
 
-def a_plan(session: Session, *, runs: bool) -> str:
+def a_plan(cloud: Cloud, *, runs: bool) -> str:
     """Start a plan that takes long, or carry one out that can be undone; return its uuid."""
-    host = dict.fromkeys(("resource_id", "resource_name"), "compute8")
-    kind, parameters = CHANGE, {**host, "state": "disabled"}
-    if runs:
-        kind, parameters = "sleep", {"duration": 600}
-    plan, action = str(uuid.uuid4()), str(uuid.uuid4())
-    actions = [{"uuid": action, "type": kind, "parameters": parameters}]
-    text = json.dumps({"uuid": plan, "actions": actions})
-    wait = "" if runs else "--wait"
-    done = session.run(f"openstack recovery plan run - {wait} <<< {shlex.quote(text)}")
-    assert done.returncode == 0, done.stdout
+    service = {"resource_id": "compute8", "resource_name": "compute8", "state": "disabled"}
+    change = action("change_nova_service_state", name="changes", **service)
+    one = action("sleep", name="sleeps", duration=600) if runs else change
+    plan, done = run(cloud, one, wait=not runs)
+    assert done["status"] == 0, done["said"]
     return plan
 
 
@@ -102,7 +94,7 @@ def _run_all(session: Session) -> None:
         if workflow.startswith("recovery.node."):
             session.variables["SERVER"] = web["id"]
         if workflow.startswith("recovery.action_plan."):
-            session.variables["PLAN"] = a_plan(session, runs=workflow.endswith("cancel"))
+            session.variables["PLAN"] = a_plan(cloud, runs=workflow.endswith("cancel"))
         done = session.run(f"ID=$({command} -f value -c ID)")
         assert done.returncode == 0, (command, done.stdout)
         ended = cloud.end_of(session.id)

@@ -1,23 +1,20 @@
 """Actions, and what cancels and undoes a plan of them, when a person starts them by the form."""
 
 import json
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 from tests.functional.support import Cloud, assert_ended, wait_for
+from tests.functional.test_action_plans import action, run
 from tests.horizon.browser import Person
-from tests.horizon.pack import ACTIONS
+from tests.pack import ACTIONS
 
-OPENSTACK = Path(sys.executable).parent / "openstack"
 NOT_THERE = str(uuid.uuid4())
 
 
 def test_an_action_with_the_parameters_of_the_form_does_nothing(
     admin: Person, cloud: Cloud
 ) -> None:
-    started = [admin.execute(action, plan="None", action="by hand") for action in ACTIONS]
+    started = [admin.execute(one, plan="None", action="by hand") for one in ACTIONS]
     assert [cloud.end_of(one).reason for one in started] == ["NOTHING_TO_DO"] * len(ACTIONS)
 
 
@@ -61,17 +58,9 @@ def test_an_action_does_what_the_parameters_say_that_were_typed(
     assert ended["nop"].output["message"] == "by hand"
 
 
-def run_plan(cloud: Cloud, kind: str, *more: str, **parameters: object) -> str:
-    """Run a plan of one action by the command; return the plan's id."""
-    action = {"uuid": str(uuid.uuid4()), "type": kind, "parameters": parameters, "parents": []}
-    plan = {"uuid": str(uuid.uuid4()), "actions": [action]}
-    command = [OPENSTACK, "recovery", "plan", "run", "-", *more]
-    subprocess.run(command, input=json.dumps(plan), text=True, env=cloud.lab.env, check=True)
-    return plan["uuid"]
-
-
 def test_a_plan_that_was_typed_is_cancelled(admin: Person, cloud: Cloud) -> None:
-    plan = run_plan(cloud, "sleep", duration=3600)
+    plan, done = run(cloud, action("sleep", name="sleeps", duration=3600), wait=False)
+    assert done["status"] == 0, done["said"]
     wait_for("it sleeps", lambda: cloud.tasks(plan))
     cancel = cloud.end_of(admin.execute("recovery.action_plan.cancel", plan=f' "{plan}" '))
     assert_ended(cancel, "SUCCEEDED", "CANCELLED")
@@ -84,7 +73,8 @@ def test_a_plan_is_undone_within_the_time_of_the_form_or_the_one_that_was_typed(
     admin: Person, cloud: Cloud
 ) -> None:
     server = cloud.lab.boot("undone", "compute8")
-    plan = run_plan(cloud, "stop", "--wait", resource_id=server["id"])
+    plan, done = run(cloud, action("stop", name="stops", resource_id=server["id"]))
+    assert done["status"] == 0, done["said"]
     assert admin.open_form("recovery.action_plan.rollback")["max_age"] == '"3600"'
 
     too_old = admin.execute("recovery.action_plan.rollback", plan=plan, max_age="0")

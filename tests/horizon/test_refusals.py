@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from lab.horizon import HorizonLab
 from tests.functional.support import Cloud
 from tests.horizon.browser import LINES, Person, logged_in
-from tests.horizon.pack import ACTIONS, STEPS, WORKFLOWS, inputs
+from tests.pack import ACTIONS, STEPS, WORKFLOWS, inputs
 
 NODE = "12345678-1234-1234-1234-123456789abc"
 OF_RECOVERIES = [

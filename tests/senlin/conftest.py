@@ -15,6 +15,7 @@ import pytest
 
 from lab import senlin
 from lab.ports import DEFAULT_PORTS, choose
+from lab.process import environment_with
 from lab.senlin import SenlinLab
 from tests.senlin.support import User
 
@@ -25,10 +26,7 @@ STOP = "python -m lab down"
 
 def surroundings() -> dict[str, str]:
     """Return the environment of a user who has activated this one, and no cloud."""
-    kept = {name: value for name, value in os.environ.items() if name[:3] != "OS_"}
-    # the clients of years ago warn of themselves
-    return kept | {"PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
-                   "PYTHONWARNINGS": "ignore"}
+    return environment_with(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 
 def command(*words: str, lab: SenlinLab | None = None) -> str:

@@ -139,9 +139,9 @@ class User:
 
     def install_in(self, namespace: str, workflows: str) -> None:
         """Create workflows in a namespace of Mistral, or replace them."""
-        found = self.workflow("GET", f"/workflows?namespace={namespace}")["workflows"]
-        known = any(one["namespace"] == namespace for one in found)
         path = f"/workflows?namespace={namespace}"
+        found = self.workflow("GET", path)["workflows"]
+        known = any(one["namespace"] == namespace for one in found)
         self.workflow("PUT" if known else "POST", path, text=workflows)
 
     def wait_until_gone(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The pack as its files have it, to be compared with what Horizon shows."""
+"""The pack as its files have it, to be compared with what others show of it."""
 
 import yaml
 
