@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from lab.process import ROOT
 from tests.functional.support import Cloud
 from tests.horizon.browser import LINES, Person
-from tests.horizon.pack import ENTRIES, WORKBOOKS, WORKFLOWS, inputs
+from tests.pack import ENTRIES, WORKBOOKS, WORKFLOWS, inputs
 
 
 def test_every_workbook_is_listed_and_can_be_read(admin: Person) -> None:
