@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-from driver.client import Mistral
+from driver.mistral.client import Mistral
 
 DEFAULT_API_VERSION = "1"
 API_VERSION_OPTION = "os_recovery_api_version"

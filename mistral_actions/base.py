@@ -7,8 +7,8 @@ from typing import Any
 from mistral_lib import actions
 
 from mistral_actions.errors import BadInput, RecoveryError
-from mistral_actions.nova import Nova
-from mistral_actions.session import nova_of
+from mistral_actions.services.nova import Nova
+from mistral_actions.services.session import nova_of
 
 LOG = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from bench.action_plan.forms import rewrite
 from bench.action_plan.shapes import expected, make_plan
 from bench.host_recovery import usage
 from bench.host_recovery.cloud import WrongOutcome
-from driver.client import EXECUTION_ENDED, Execution, Mistral
+from driver.mistral.client import EXECUTION_ENDED, Execution, Mistral
+from driver.mistral.transport import Record
 from driver.plans.compile import compile_plan
 from driver.plans.service import Plans
-from driver.transport import Record
 
 LIMIT = 900  # seconds for one plan
 FIRST = 0.1  # seconds between two looks for the first action

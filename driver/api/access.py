@@ -12,7 +12,7 @@ from typing import Any
 from keystoneauth1.identity import access
 
 from driver.api.errors import HttpError
-from driver.wording import legible
+from driver.text.messages import legible
 
 Environ = Mapping[str, Any]
 _LEFT_BY_MIDDLEWARE = "keystone.token_auth"

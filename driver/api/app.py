@@ -13,7 +13,7 @@ from driver.api.access import Admit, Caller
 from driver.api.errors import HttpError, http_error_of
 from driver.plans.service import Plans
 from driver.plans.status import Control
-from driver.wording import legible, listed, nearest, shown
+from driver.text.messages import legible, listed, nearest, shown
 
 LOG = logging.getLogger(__name__)
 

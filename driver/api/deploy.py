@@ -9,11 +9,11 @@ from keystoneauth1 import adapter, noauth, session
 
 from driver.api.access import Caller, everybody, with_role
 from driver.api.app import OpenPlans, create_app
-from driver.client import Mistral
 from driver.errors import DriverError
+from driver.mistral.client import Mistral
+from driver.mistral.transport import Transport
 from driver.plans.service import Plans
-from driver.transport import Transport
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
 
 KEYSTONE, NOAUTH = "keystone", "noauth"
 

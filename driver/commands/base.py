@@ -6,10 +6,10 @@ from typing import Any
 
 from cliff import lister, show
 
-from driver.client import Execution, Mistral
 from driver.commands.display import reporter_for
-from driver.progress import goes_on, wait
-from driver.recovery import Recovery
+from driver.mistral.client import Execution, Mistral
+from driver.recoveries.model import Recovery
+from driver.recoveries.progress import goes_on, wait
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 

@@ -3,7 +3,7 @@
 import shutil
 from typing import TextIO
 
-from driver.progress import Counts, Progress, Reporter
+from driver.recoveries.progress import Counts, Progress, Reporter
 
 _BAR = 30
 

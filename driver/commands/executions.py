@@ -7,10 +7,10 @@ from typing import Any
 
 from cliff.columns import FormattableColumn
 
-from driver.client import Mistral
 from driver.commands import base
-from driver.progress import Progress, Watch
-from driver.recovery import PREFIX, STATES, Recovery, tasks_of
+from driver.mistral.client import Mistral
+from driver.recoveries.model import PREFIX, STATES, Recovery, tasks_of
+from driver.recoveries.progress import Progress, Watch
 
 _LIST_COLUMNS = ("ID", "Workflow", "Host", "Server", "State", "Reason", "Created At")
 _SHOWN = (

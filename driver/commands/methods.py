@@ -11,7 +11,7 @@ from driver.commands import base
 from driver.methods.apply import compile_for, installed, load_methods
 from driver.methods.header import WORKBOOK
 from driver.methods.model import Chain, Methods
-from driver.sync import install
+from driver.workbooks.install import install
 
 _COLUMNS = ("Failure", "Phase", "Tasks", "Given")
 

@@ -19,8 +19,8 @@ from driver.plans.model import RULES
 from driver.plans.reader import read_plan
 from driver.plans.service import Plans, goes_on
 from driver.plans.status import ActionStatus, Control, PlanStatus, sentence
-from driver.progress import Reporter
-from mistral_actions.plan_states import ActionState
+from driver.recoveries.progress import Reporter
+from mistral_actions.action_plan.states import ActionState
 
 Told = TypeVar("Told", PlanStatus, Control)
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from driver.commands import base
-from driver.sync import load, sync
+from driver.workbooks.install import load, sync
 
 
 class Sync(base.Lister):

@@ -5,16 +5,16 @@ import pathlib
 import re
 from collections.abc import Iterator
 
-from driver.client import Mistral
-from driver.lint import Catalogue
-from driver.lint import Problem as LintProblem
 from driver.methods.compile import Compiled, compile_methods
 from driver.methods.header import WORKBOOK
 from driver.methods.model import Methods, MethodsError, Place, Problem
 from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
-from driver.pack import Workbook, child, compose, entries, line_of
-from driver.sync import catalogue, check, own_workbooks
+from driver.mistral.client import Mistral
+from driver.workbooks.files import Workbook, child, compose, entries, line_of
+from driver.workbooks.install import catalogue, check, own_workbooks
+from driver.workbooks.lint import Catalogue
+from driver.workbooks.lint import Problem as LintProblem
 
 
 def load_methods(path: pathlib.Path) -> Methods:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from driver.methods.ini import Option
 from driver.methods.model import PHASES, Chain, Place, Problem, Step
 from driver.methods.names import NAME, NAME_RULE
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
 
 DEFAULTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "instance_failure": {

@@ -18,9 +18,9 @@ from driver.methods.model import Methods, MethodsError, Retry
 from driver.methods.reader import default_methods
 from driver.methods.resolve import Resolved, resolve
 from driver.methods.results import unknown_results
-from driver.pack import Workbook, parse_workbook
-from driver.quoting import block, constant, expression, literal
-from driver.template import template
+from driver.workbooks.files import Workbook, parse_workbook
+from driver.workbooks.literals import block, constant, expression, literal
+from driver.workbooks.templates import template
 
 # Names with a meaning of their own in Mistral, and the tasks that the template adds
 _TAKEN = frozenset({"version", "noop", "fail", "succeed", "pause"}) | {

@@ -3,7 +3,7 @@
 import pathlib
 
 from driver.methods.model import Methods
-from driver.wording import legible
+from driver.text.messages import legible
 
 WORKBOOK = "recovery.methods"
 _COMPILED = "# Compiled by `openstack recovery methods` from "

@@ -10,7 +10,7 @@ import dataclasses
 import io
 
 from driver.methods.model import Place, Problem
-from driver.wording import shown
+from driver.text.messages import shown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from driver.errors import ProblemsError
-from driver.wording import legible
+from driver.text.messages import legible
 
 FAILURES = ("instance_failure", "process_failure", "host_auto_failure", "host_rh_failure")
 PHASES = ("pre", "main", "post", "finally")

@@ -22,7 +22,7 @@ from driver.methods.model import (
 )
 from driver.methods.names import NAME, NAME_RULE
 from driver.methods.settings import read_task
-from driver.wording import legible, nearest, shown
+from driver.text.messages import legible, nearest, shown
 
 MASAKARI = "taskflow_driver_recovery_flows"
 OURS = "recovery_methods"

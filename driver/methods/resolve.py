@@ -4,11 +4,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from driver.lint import Catalogue, Signature
 from driver.methods.blocks import BLOCKS, OFFERED, Block
 from driver.methods.model import Methods, MethodsError, Place, Problem, Retry, Step, Task
-from driver.quoting import MARKS
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
+from driver.workbooks.lint import Catalogue, Signature
+from driver.workbooks.literals import MARKS
 
 # Actions of the pack: idempotent, and they say themselves when they must be run again
 OWN = "recovery."

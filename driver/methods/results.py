@@ -6,8 +6,8 @@ from typing import Any
 
 from driver.methods.model import Problem
 from driver.methods.resolve import Resolved
-from driver.quoting import Yaql
-from driver.wording import listed, nearest
+from driver.text.messages import listed, nearest
+from driver.workbooks.literals import Yaql
 
 # `$.results.alert`, but no call such as `$.results.get(alert)`, which is null without the result
 _ASKED = re.compile(r"\$\.results\.(\w+)\b(?!\()")

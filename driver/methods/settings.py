@@ -7,8 +7,8 @@ from driver.methods.ini import Option
 from driver.methods.model import Place, Problem, Retry, Task
 from driver.methods.names import NAME, NAME_RULE
 from driver.methods.values import Node, read_mapping
-from driver.quoting import Yaql
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
+from driver.workbooks.literals import Yaql
 
 _LONGEST_TIMEOUT = 24 * 3600
 _MOST_TRIES = 1000

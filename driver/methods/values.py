@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 from yaql.language.exceptions import YaqlException
 
-from driver import yaql_text
 from driver.methods.ini import Option
 from driver.methods.model import Place, Problem
-from driver.quoting import Yaql
-from driver.wording import legible, shown
+from driver.text.messages import legible, shown
+from driver.workbooks import yaql_grammar
+from driver.workbooks.literals import Yaql
 
 # Deeper ones are no input of any action; who walks through a value may recurse
 _DEEPEST = 20
@@ -192,7 +192,7 @@ class _Reader:
             self._report(place, f"!yaql with {what}: write only the expression, without <% %>")
         else:
             try:
-                yaql_text.parse(text)
+                yaql_grammar.parse(text)
             except (YaqlException, ValueError) as error:
                 self._report(place, f"not YAQL: {shown(text)} ({legible(str(error), 120)})")
             else:

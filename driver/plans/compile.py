@@ -3,8 +3,9 @@
 One task per action, so that Mistral and Horizon show the plan as it is. A failure leads on, too:
 whether it matters is for the rule to say, in the last task. What a task costs Mistral is its
 definition (each line is validated) and its context (copied to each task), so both are lean, and
-what a task must know of others is asked by YAQL functions (``mistral_actions/plan_functions.py``).
-The same plan gives the same text, byte for byte, whatever the order of its actions in the file.
+what a task must know of others is asked by YAQL functions
+(``mistral_actions/engine/action_plans.py``). The same plan gives the same text, byte for byte,
+whatever the order of its actions in the file.
 """
 
 import dataclasses
@@ -14,12 +15,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from driver.pack import Workbook, parse_workbook
 from driver.plans.model import ANY, Action, Plan
 from driver.plans.types import ACTION_TYPES, IDLE_TYPES
-from driver.quoting import block, constant, expression, literal
-from driver.template import template
-from driver.wording import legible
+from driver.text.messages import legible
+from driver.workbooks.files import Workbook, parse_workbook
+from driver.workbooks.literals import block, constant, expression, literal
+from driver.workbooks.templates import template
 
 _REPORTS = ("report_plan", "report_rollback")
 _WAITING = {"action": "std.noop", "safe-rerun": True, "retry": {"count": 60, "delay": 2}}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mistral_actions.plan_states import ActionState, Graph
+from mistral_actions.action_plan.states import ActionState, Graph
 
 # For both languages; a state that is not in it has no colour
 _COLOURS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from driver.errors import DriverError, ProblemsError
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
 
 ALWAYS, ANY = "ALWAYS", "ANY"
 RULES = (ALWAYS, ANY)

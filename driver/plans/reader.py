@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from driver.plans.documents import Node, read_documents
 from driver.plans.model import RULES, Action, Place, Plan, PlanError, Problem
 from driver.plans.order import cycle, parents_first
 from driver.plans.types import ACTION_TYPES, UUID
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
+from driver.text.strict_yaml import Node, read_documents
 
 _PLAN_KEYS = ("uuid", "strategy", "rule", "actions")
 _ACTION_KEYS = ("uuid", "type", "parameters", "parents", "name", "state")

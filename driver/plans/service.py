@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from driver.client import EXECUTION_ENDED, Execution, Mistral
 from driver.errors import ConflictError, DriverError, NotFoundError, WorkflowMissingError
-from driver.plans import look
+from driver.mistral.client import EXECUTION_ENDED, Execution, Mistral
+from driver.mistral.transport import Record
+from driver.plans import queries
 from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
+from driver.plans.plan_progress import Steps
 from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
-from driver.plans.waiting import Steps
-from driver.progress import Reporter, until
-from driver.transport import Record
-from driver.wording import legible
+from driver.recoveries.progress import Reporter, until
+from driver.text.messages import legible
 
 T = TypeVar("T")
 
@@ -80,15 +80,15 @@ class Plans:
             settings = self._mistral.environment(_ENVIRONMENT)
         rule = choose_rule(plan, rule, settings)
         is_new = self._install(plan, rule) or not self._was_run(plan.uuid)
-        run = self._mistral.start(look.workflow_of(plan.uuid), {}, plan.uuid, _about(plan, rule))
-        if run.workflow != look.workflow_of(plan.uuid):
+        run = self._mistral.start(queries.workflow_of(plan.uuid), {}, plan.uuid, _about(plan, rule))
+        if run.workflow != queries.workflow_of(plan.uuid):
             text = f"the uuid {plan.uuid} is that of an execution of {run.workflow}"
             raise OtherPlanError(f"{text}: give the plan another one")
         return Started(plan_status(run, []), is_new)
 
     def plans(self) -> Iterator[PlanStatus]:
         """Yield the plans that were started, newest first, without their actions."""
-        return look.read_all(self._mistral)
+        return queries.read_all(self._mistral)
 
     def read(self, plan: str) -> PlanStatus:
         """Return how it stands with a plan and its actions.
@@ -96,11 +96,11 @@ class Plans:
         :param plan: its uuid.
         :raises NotFoundError: Mistral has no such plan.
         """
-        return look.read(self._mistral, plan)
+        return queries.read(self._mistral, plan)
 
     def read_rollback(self, plan: str) -> tuple[ActionStatus, ...]:
         """Return how it stands with the undoing of each action; empty if it was not begun."""
-        return look.read_rollback(self._mistral, plan)
+        return queries.read_rollback(self._mistral, plan)
 
     def cancel(self, plan: str) -> Control:
         """Begin to cancel a plan; it ends when what cannot be aborted has ended.
@@ -110,7 +110,7 @@ class Plans:
             CANCEL_RUNNING.
         :raises NotFoundError: Mistral has no such plan.
         """
-        return self._control(look.CANCEL, plan, {})
+        return self._control(queries.CANCEL, plan, {})
 
     def rollback(self, plan: str, max_age: int | None = None) -> Control:
         """Begin to undo what a plan has done.
@@ -121,7 +121,8 @@ class Plans:
             ALREADY_ROLLED_BACK.
         :raises NotFoundError: Mistral has no such plan.
         """
-        return self._control(look.ROLLBACK, plan, {} if max_age is None else {"max_age": max_age})
+        given = {} if max_age is None else {"max_age": max_age}
+        return self._control(queries.ROLLBACK, plan, given)
 
     def wait(self, plan: str, reporter: Reporter, timeout: float | None = None) -> PlanStatus:
         """Wait until a plan has ended, and return how; until then show how far it is.
@@ -131,7 +132,7 @@ class Plans:
         :raises StillRunningError: the timeout is over; the plan goes on.
         :raises UnreachableError: Mistral gave no answer for a minute.
         """
-        uuid = look.find(self._mistral, plan).id
+        uuid = queries.find(self._mistral, plan).id
         steps = Steps(self._patient, uuid, "run")
 
         def ended() -> PlanStatus | None:
@@ -139,7 +140,7 @@ class Plans:
             if state not in EXECUTION_ENDED:
                 reporter.show(steps.progress(state))
                 return None
-            status = look.read(self._patient, uuid)
+            status = queries.read(self._patient, uuid)
             return status if status.ended else None
 
         return self._until(ended, uuid, reporter, timeout)
@@ -191,7 +192,7 @@ class Plans:
 
     def _was_run(self, uuid: str) -> bool:
         try:
-            look.find(self._mistral, uuid)
+            queries.find(self._mistral, uuid)
         except NotFoundError:
             return False
         return True
@@ -207,8 +208,8 @@ class Plans:
 
     def _control(self, workflow: str, plan: str, more: Record) -> Control:
         """Start what cancels a plan or rolls it back, and wait until it has accepted or refused."""
-        run = look.find(self._mistral, plan)
-        before = {one.id for one in look.Controls(self._mistral, workflow).of(run)}
+        run = queries.find(self._mistral, plan)
+        before = {one.id for one in queries.Controls(self._mistral, workflow).of(run)}
         # Those that ask at the same moment start one together; one that was refused before
         # must not stand in the way.
         own_id = next(name for name in _ids(run.id, workflow) if name not in before)

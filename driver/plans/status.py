@@ -1,17 +1,17 @@
 """How it stands with action plans, as people are shown it; from what Mistral's API gives.
 
-The states are derived as the engine derives them, see ``mistral_actions.plan_states``.
+The states are derived as the engine derives them, see ``mistral_actions.action_plan.states``.
 """
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from driver.client import Execution
 from driver.errors import mask_secrets
-from driver.transport import Record
-from mistral_actions import plan_states as states
-from mistral_actions.plan_states import ActionState, Graph, Seen
+from driver.mistral.client import Execution
+from driver.mistral.transport import Record
+from mistral_actions.action_plan import states as states
+from mistral_actions.action_plan.states import ActionState, Graph, Seen
 
 NO_GRAPH = Graph("ALWAYS", {})
 

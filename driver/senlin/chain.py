@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from driver.senlin import sentences
+from driver.senlin import messages
 from driver.senlin.model import CONTINUE, FAIL, WORKFLOW, Step
 from driver.senlin.state import State
 
@@ -136,10 +136,10 @@ class _Chain:
 
     @property
     def _place(self) -> str:
-        return sentences.place(self._steps, self.state.step)
+        return messages.place(self._steps, self.state.step)
 
     def _record(self, doing: str) -> None:
-        self._world.record(self.state, sentences.progress(self._place, doing, self.state.attempt))
+        self._world.record(self.state, messages.progress(self._place, doing, self.state.attempt))
 
     def _do(self, step: Step) -> str:
         number = self.state.step + 1
@@ -182,7 +182,7 @@ class _Chain:
                     f"execution {self.state.execution} {state} when the step's timeout of "
                     f"{step.timeout} s was over{self._give_up()}"
                 )
-            doing = trouble or sentences.following(self.state.execution, seen)
+            doing = trouble or messages.following(self.state.execution, seen)
             if doing != said:
                 said = doing
                 self._record(doing)
@@ -193,7 +193,7 @@ class _Chain:
         if not self.state.sent:
             seen = self._world.start(step, self.state)
             self.state = dataclasses.replace(self.state, sent=True)
-            self._record(sentences.following(self.state.execution, seen))
+            self._record(messages.following(self.state.execution, seen))
             return seen
         found = self._world.look(self.state.execution)
         if found is None:

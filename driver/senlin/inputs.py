@@ -19,9 +19,9 @@ that the policy does not give it (Mistral refuses an input that is not declared)
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driver.client import decoded
+from driver.mistral.client import decoded
 from driver.senlin.model import Step
-from driver.wording import listed, nearest
+from driver.text.messages import listed, nearest
 
 IMPLICIT = (
     "node_id",

@@ -15,10 +15,10 @@ from senlin.engine import node as engine_node
 from senlin.objects import action as actions
 from senlin.objects import node as nodes
 
-from driver.senlin import chain, sentences
+from driver.senlin import chain, messages
+from driver.senlin.adapter import NodeWorld
 from driver.senlin.model import Recovery
 from driver.senlin.state import KEY, Answer, Decision, Request, State, decide
-from driver.senlin.world import NodeWorld
 
 LOG = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         if outcome.failure:
             self._leave_failed(world, outcome)
             return False
-        self._leave_active(world, sentences.succeeded(outcome.state, self.orders.warning))
+        self._leave_active(world, messages.succeeded(outcome.state, self.orders.warning))
         return True
 
     def _decide(self, action: Any) -> Decision:
@@ -114,7 +114,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
 
     def _hold(self, context: Any, world: NodeWorld, state: State) -> None:
         """Leave the node alone; a newer status would count as an update and delay the next look."""
-        self.held = sentences.held(state, self.orders.recovery, self.name)
+        self.held = messages.held(state, self.orders.recovery, self.name)
         data = {**self.data, KEY: state.written(time.time())}
         if self.status_reason == state.reason:
             nodes.Node.update(context, self.id, {"data": data})
@@ -129,7 +129,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         now = time.time()
         active = _active(world)
         state = outcome.state.ended(now, "")
-        text = sentences.failed(
+        text = messages.failed(
             outcome.failure, state, self.orders.recovery, self.name, active, self.orders.warning
         )
         state = dataclasses.replace(state, reason=text)

@@ -24,9 +24,9 @@ from senlin.policies import base, health_policy
 from driver.senlin import check, model
 from driver.senlin import spec as spec_rules
 from driver.senlin.cluster import ChainCluster
-from driver.senlin.mistral import Mistral, transport
 from driver.senlin.node import ChainNode, Orders, forget
 from driver.senlin.state import KEY
+from driver.senlin.workflows import Mistral, transport
 
 LOG = logging.getLogger(__name__)
 

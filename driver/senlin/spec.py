@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from driver.senlin import model
-from driver.wording import listed, nearest, shown
+from driver.text.messages import listed, nearest, shown
 
 LONGEST_TIMEOUT = 7 * 24 * 3600
 _HOUR = 3600

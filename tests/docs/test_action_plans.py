@@ -11,7 +11,7 @@ import yaml
 
 from driver.plans.reader import read_plan
 from driver.plans.types import ACTION_TYPES
-from mistral_actions.plan_states import (
+from mistral_actions.action_plan.states import (
     Graph,
     Node,
     Seen,

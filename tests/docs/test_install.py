@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.mistral_server import configuration
-from mistral_actions.evacuation import PASS_SECONDS
+from mistral_actions.recovery.evacuation import PASS_SECONDS
 from tests.docs.documents import ROOT, readme_block
 
 LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")
@@ -24,7 +24,7 @@ LOOK = """
 import sys
 from importlib import metadata
 from packaging.requirements import Requirement
-from driver.pack import find_workbooks
+from driver.workbooks.files import find_workbooks
 
 pack = metadata.distribution("mistral-recovery")
 entry_points = [one for one in pack.entry_points if one.group != "senlin.policies"]

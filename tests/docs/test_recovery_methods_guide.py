@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from driver.lint import Catalogue
 from driver.methods.blocks import BLOCKS, OFFERED
 from driver.methods.compile import compile_methods
 from driver.methods.model import FAILURES, PHASES, MethodsError
 from driver.methods.reader import MASAKARI, OURS, read_methods
 from driver.methods.resolve import resolve
-from driver.pack import parse_signature
+from driver.workbooks.files import parse_signature
+from driver.workbooks.lint import Catalogue
 from tests.docs.documents import ROOT, Block, blocks
 from tests.docs.test_reference import OTHER, codes_in_actions
 from tests.unit.driver.methods.catalogues import KNOWN

@@ -6,9 +6,10 @@ import re
 import pytest
 import yaml
 
-from driver.recovery import STATES
-from mistral_actions import inputs, instances, processes
-from mistral_actions.hosts import METHODS, OPTIONS
+from driver.recoveries.model import STATES
+from mistral_actions import inputs
+from mistral_actions.recovery import instances, processes
+from mistral_actions.recovery.hosts import METHODS, OPTIONS
 from tests.docs.documents import ROOT
 
 GUIDE = (ROOT / "docs/host-recovery.md").read_text()

@@ -9,7 +9,7 @@ import requests
 import yaml
 from mistral_lib.actions import context as mistral_context
 
-from mistral_actions.hosts import PlanHostRecovery
+from mistral_actions.recovery.hosts import PlanHostRecovery
 from tests.functional.support import Cloud, wait_for
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from driver import pack
+from driver.workbooks import files
 from tests.workbooks import harness
 
 HERE = pathlib.Path(__file__).parent
@@ -34,7 +34,7 @@ def mistral(tmp_path_factory):
         from tests.workbooks.virtual_mistral import VirtualMistral
     database = tmp_path_factory.mktemp("mistral") / "mistral.sqlite"
     mistral = VirtualMistral(database)
-    for workbook in pack.read_workbooks():
+    for workbook in files.read_workbooks():
         mistral.install(workbook.text)
     for path in sorted((HERE / "fixtures").glob("*.yaml")):
         mistral.install(path.read_text(encoding="utf-8"))

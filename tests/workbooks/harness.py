@@ -26,7 +26,7 @@ import pathlib
 
 import yaml
 
-from driver import pack
+from driver.workbooks import files
 
 REHEARSALS = pathlib.Path(__file__).parent / "rehearsals"
 # Actions that only compute: they run as they are when nothing is scripted for their task
@@ -149,7 +149,7 @@ def _targets(clause):
             yield from _targets(next(iter(item)) if isinstance(item, dict) else item)
 
 
-def untaken(workbooks: list[pack.Workbook], outcomes):
+def untaken(workbooks: list[files.Workbook], outcomes):
     """Workflows that no outcome ran and transitions that none took, as lines of text."""
     ran = frozenset().union(*(outcome.workflows for outcome in outcomes))
     taken = frozenset().union(*(outcome.edges for outcome in outcomes))

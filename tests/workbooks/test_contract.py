@@ -1,6 +1,6 @@
 """The shipped workbooks against a real Mistral."""
 
-from driver import lint, pack
+from driver.workbooks import files, lint
 from tests.workbooks import harness
 
 
@@ -10,10 +10,10 @@ def test_the_shipped_workbooks_have_no_problems(mistral):
         actions={name: lint.parse_signature(text) for name, text in mistral.actions().items()},
         functions=frozenset(mistral.functions()),
     )
-    problems = lint.lint(pack.read_workbooks(), catalogue)
+    problems = lint.lint(files.read_workbooks(), catalogue)
     assert not problems, "\n".join(map(str, problems))
 
 
 def test_every_directory_of_rehearsals_belongs_to_a_workbook():
     directories = {path.name for path in harness.REHEARSALS.iterdir() if path.is_dir()}
-    assert directories == {workbook.name for workbook in pack.read_workbooks()}
+    assert directories == {workbook.name for workbook in files.read_workbooks()}

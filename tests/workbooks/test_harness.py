@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from driver import pack
+from driver.workbooks import files
 from tests.workbooks import harness
 
 GOOD = harness.Rehearsal(
@@ -115,7 +115,7 @@ def test_a_misspelt_key_or_result_of_a_rehearsal_is_refused(tmp_path):
 def test_transitions_that_no_rehearsal_took_are_listed(mistral):
     """Every workflow, own and default transition counts; a task that cannot fail needs none."""
     path = pathlib.Path(__file__).parent / "fixtures" / "rehearsed.yaml"
-    book = pack.read_workbook(path)
+    book = files.read_workbook(path)
     good, failed = harness.run(mistral, GOOD), harness.run(mistral, FAILED)
     assert list(harness.untaken([book], [good, failed])) == []
     assert list(harness.untaken([book], [good])) == [

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from driver import lint, pack
 from driver.methods.apply import located
 from driver.methods.compile import compile_methods, default_workbook
 from driver.methods.model import Chain, Methods, MethodsError, Place, Retry, Step, Task
 from driver.methods.reader import default_methods, read_methods
 from driver.methods.resolve import resolve
-from driver.quoting import Yaql
+from driver.workbooks import files, lint
+from driver.workbooks.literals import Yaql
 from tests.unit.driver.methods import random_files
 
 PLAN = {
@@ -38,10 +38,10 @@ ALERT = """task.alert = {action: std.echo, input: {output: %s}%s}"""
 def known(mistral):
     """What the engine has, as the API would tell it."""
     workflows = {}
-    for book in pack.read_workbooks():
-        tasks = pack.child(pack.compose(book), "workflows")
-        for name, node in pack.entries(tasks):
-            workflows[f"{book.name}.{name.value}"] = pack.signature_of(node)
+    for book in files.read_workbooks():
+        tasks = files.child(files.compose(book), "workflows")
+        for name, node in files.entries(tasks):
+            workflows[f"{book.name}.{name.value}"] = files.signature_of(node)
     actions = {name: lint.parse_signature(text) for name, text in mistral.actions().items()}
     return lint.Catalogue(actions, workflows, frozenset(mistral.functions()))
 
@@ -109,7 +109,7 @@ def host_chain(phases):
 
 def test_the_shipped_workbook_is_what_the_defaults_compile_to():
     """To write it anew: python -m driver.methods.compile > workbooks/recovery.methods.yaml."""
-    path = pack.find_workbooks() / "recovery.methods.yaml"
+    path = files.find_workbooks() / "recovery.methods.yaml"
     assert path.read_text(encoding="utf-8") == default_workbook().text
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from driver import lint
 from driver.plans import rules
 from driver.plans.compile import compile_plan, task_names
 from driver.plans.reader import read_plan
 from driver.plans.types import ACTION_TYPES
-from mistral_actions import plan_functions
+from driver.workbooks import lint
+from mistral_actions.engine import action_plans
 
 NAMESPACE = "plans"
 STAND_IN = """
@@ -69,7 +69,7 @@ def facts_now(plan):
     from mistral.db.v2 import api
 
     with api.transaction(read_only=True):
-        return plan_functions.plan_facts({"__execution": {"id": "somebody"}}, plan["uuid"])
+        return action_plans.plan_facts({"__execution": {"id": "somebody"}}, plan["uuid"])
 
 
 class Plans:

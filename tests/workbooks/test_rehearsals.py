@@ -2,7 +2,7 @@
 
 import pytest
 
-from driver import pack
+from driver.workbooks import files
 from tests.workbooks import harness
 
 REHEARSALS = sorted(harness.REHEARSALS.glob("*/*.yaml"))
@@ -25,5 +25,5 @@ def test_a_rehearsal_is_filed_under_the_workbook_whose_workflow_it_starts(path):
 
 
 def test_every_branch_of_every_workflow_is_taken_by_a_rehearsal(rehearse):
-    untaken = harness.untaken(pack.read_workbooks(), [rehearse(path) for path in REHEARSALS])
+    untaken = harness.untaken(files.read_workbooks(), [rehearse(path) for path in REHEARSALS])
     assert not (missing := list(untaken)), "\n".join(missing)

@@ -3,8 +3,8 @@
 import json
 import types
 
-from driver.client import Mistral
-from driver.transport import Transport
+from driver.mistral.client import Mistral
+from driver.mistral.transport import Transport
 
 EVACUATE = "recovery.evacuate_servers"
 

@@ -7,7 +7,6 @@ import threading
 import pytest
 from keystoneauth1 import adapter, exceptions, session, token_endpoint
 
-from driver.client import Execution, Mistral
 from driver.errors import (
     AuthenticationError,
     DriverError,
@@ -18,7 +17,8 @@ from driver.errors import (
     WorkflowMissingError,
     mask_secrets,
 )
-from driver.transport import Transport
+from driver.mistral.client import Execution, Mistral
+from driver.mistral.transport import Transport
 from tests.unit.driver.fake_mistral import Clock, FakeApi, Response, fake_mistral, refusal
 
 FERNET = "gAAAAABmZ2h0aGlzaXNub3RhcmVhbHRva2VuYnV0bG9uZw=="

@@ -8,13 +8,14 @@ import pytest
 from cliff.commandmanager import CommandManager
 from keystoneauth1 import session
 
-from driver import osc_plugin, progress
+from driver import osc_plugin
 from driver.commands.executions import ListRecoveries, ShowRecovery
 from driver.commands.host import RecoverHost
 from driver.commands.instance import RecoverInstance
 from driver.commands.process import RecoverProcess
 from driver.commands.sync import Sync
 from driver.errors import DriverError, InvalidWorkbooksError, WorkflowMissingError
+from driver.recoveries import progress
 from tests.unit.driver.fake_mistral import Clock, FakeApi, fake_mistral
 
 MOVED = {

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from driver import lint, pack
+from driver.workbooks import files, lint
 
 GOOD = """\
 version: '2.0'
@@ -129,7 +129,7 @@ CATALOGUE = lint.Catalogue(
 
 
 def problems_of(text, catalogue=CATALOGUE, path="recovery.example.yaml"):
-    book = pack.Workbook("recovery.example", pathlib.Path(path), text, {})
+    book = files.Workbook("recovery.example", pathlib.Path(path), text, {})
     return lint.lint([book], catalogue)
 
 
@@ -335,7 +335,7 @@ def test_workbooks_may_call_each_others_workflows():
         "workflow: tell", "workflow: recovery.example.tell"
     )
     books = [
-        pack.Workbook(name, pathlib.Path(f"{name}.yaml"), text, {})
+        files.Workbook(name, pathlib.Path(f"{name}.yaml"), text, {})
         for name, text in (("recovery.caller", caller), ("recovery.example", GOOD))
     ]
     assert lint.lint(books, CATALOGUE) == []

@@ -5,7 +5,7 @@ import sysconfig
 
 import pytest
 
-from driver import pack
+from driver.workbooks import files
 
 WORKBOOK = """\
 version: '2.0'
@@ -26,8 +26,8 @@ def write(directory: pathlib.Path, text: str, name: str = "recovery.example.yaml
 
 
 def test_a_checkout_finds_its_own_workbooks():
-    checkout = pathlib.Path(pack.__file__).parent.parent
-    assert pack.find_workbooks() == checkout / "workbooks"
+    checkout = pathlib.Path(files.__file__).parents[2]
+    assert files.find_workbooks() == checkout / "workbooks"
 
 
 @pytest.mark.parametrize("where", ["data", "prefix", "user", "target"])
@@ -35,28 +35,28 @@ def test_an_installed_pack_finds_the_workbooks_below_its_prefix(where, tmp_path,
     """Wheels put them below the data path, the prefix, the user base or beside the packages."""
     package = tmp_path / "lib"
     roots = {name: tmp_path / name for name in ("data", "prefix", "user")} | {"target": package}
-    monkeypatch.setattr(pack, "__file__", str(package / "driver" / "pack.py"))
+    monkeypatch.setattr(files, "__file__", str(package / "driver" / "workbooks" / "files.py"))
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(roots[name]))
     monkeypatch.setattr(sys, "prefix", str(roots["prefix"]))
-    monkeypatch.setattr(pack.site, "getuserbase", lambda: str(roots["user"]))
+    monkeypatch.setattr(files.site, "getuserbase", lambda: str(roots["user"]))
     installed = roots[where] / "share" / "mistral-recovery" / "workbooks"
     installed.mkdir(parents=True)
     write(installed, WORKBOOK)
-    assert pack.find_workbooks() == installed
+    assert files.find_workbooks() == installed
 
 
 def test_a_foreign_directory_called_workbooks_is_not_taken_for_the_packs(tmp_path, monkeypatch):
-    monkeypatch.setattr(pack, "__file__", str(tmp_path / "driver" / "pack.py"))
-    monkeypatch.setattr(pack, "_SHARE", pathlib.Path("share", "nobody-has-this"))
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "driver" / "workbooks" / "files.py"))
+    monkeypatch.setattr(files, "_SHARE", pathlib.Path("share", "nobody-has-this"))
     (tmp_path / "workbooks").mkdir()
     write(tmp_path / "workbooks", "a: 1\n", "notes.yaml")
-    with pytest.raises(pack.WorkbookError, match="not installed here"):
-        pack.find_workbooks()
+    with pytest.raises(files.WorkbookError, match="not installed here"):
+        files.find_workbooks()
 
 
 def test_a_workbook_is_read_with_the_full_names_of_its_workflows(tmp_path):
     path = write(tmp_path, WORKBOOK)
-    (book,) = pack.read_workbooks(tmp_path)
+    (book,) = files.read_workbooks(tmp_path)
     assert (book.name, book.path, book.text) == ("recovery.example", path, WORKBOOK)
     assert list(book.workflows) == ["recovery.example.greet"]
     assert book.definition["description"] == "An example."
@@ -65,12 +65,12 @@ def test_a_workbook_is_read_with_the_full_names_of_its_workflows(tmp_path):
 def test_workbooks_are_read_in_the_order_of_their_names(tmp_path):
     for name in ("recovery.b", "recovery.a"):
         write(tmp_path, WORKBOOK.replace("recovery.example", name), f"{name}.yaml")
-    assert [book.name for book in pack.read_workbooks(tmp_path)] == ["recovery.a", "recovery.b"]
+    assert [book.name for book in files.read_workbooks(tmp_path)] == ["recovery.a", "recovery.b"]
 
 
 def test_an_empty_directory_is_refused(tmp_path):
-    with pytest.raises(pack.WorkbookError, match="no workbook"):
-        pack.read_workbooks(tmp_path)
+    with pytest.raises(files.WorkbookError, match="no workbook"):
+        files.read_workbooks(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_an_empty_directory_is_refused(tmp_path):
 )
 def test_a_file_that_is_no_workbook_is_refused_with_file_and_line(text, line, reason, tmp_path):
     path = write(tmp_path, text)
-    with pytest.raises(pack.WorkbookError, match=reason) as caught:
-        pack.read_workbooks(tmp_path)
+    with pytest.raises(files.WorkbookError, match=reason) as caught:
+        files.read_workbooks(tmp_path)
     assert (caught.value.path, caught.value.line) == (path, line)
     assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}: ")
 
@@ -97,13 +97,13 @@ def test_a_file_that_is_no_workbook_is_refused_with_file_and_line(text, line, re
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "recovery.example.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="cannot be read"):
-        pack.read_workbooks(tmp_path)
+        files.read_workbooks(tmp_path)
 
 
 def test_reading_workbooks_needs_no_mistral():
     """The driver runs where no Mistral engine is installed."""
     code = (
-        "import sys, driver.pack, driver.lint;"
+        "import sys, driver.workbooks.files, driver.workbooks.lint;"
         "print([n for n in sys.modules if n == 'mistral' or n.startswith('mistral.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

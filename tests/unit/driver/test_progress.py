@@ -7,8 +7,8 @@ from keystoneauth1 import exceptions
 
 from driver.commands.display import Bar, Lines, draw, reporter_for
 from driver.errors import NotFoundError, RefusedError, StillRunningError, UnreachableError
-from driver.progress import TOLERANCE, Counts, Progress, Watch, wait
-from driver.recovery import Recovery, tasks_of
+from driver.recoveries.model import Recovery, tasks_of
+from driver.recoveries.progress import TOLERANCE, Counts, Progress, Watch, wait
 from tests.unit.driver.fake_mistral import Clock, FakeApi, fake_mistral, refusal
 
 DONE = {"state": "SUCCEEDED", "reason": "RECOVERED", "message": "2 servers were moved"}

@@ -4,8 +4,8 @@ import pytest
 from keystoneauth1 import exceptions
 
 from driver.errors import InvalidWorkbooksError, RefusedError
-from driver.pack import read_workbooks
-from driver.sync import catalogue, check, load, sync
+from driver.workbooks.files import read_workbooks
+from driver.workbooks.install import catalogue, check, load, sync
 from tests.unit.driver.fake_mistral import FakeApi, fake_mistral, refusal
 
 WORKBOOK = """\

@@ -5,9 +5,9 @@ import sys
 
 LOAD_ALL_COMMANDS = """
 from importlib.metadata import entry_points
-from driver import yaql_text
+from driver.workbooks import yaql_grammar
 commands = [point.load() for point in entry_points(group="openstack.recovery.v1")]
-print(len(commands), yaql_text._parser.cache_info().misses)
+print(len(commands), yaql_grammar._parser.cache_info().misses)
 """
 
 

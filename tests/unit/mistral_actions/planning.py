@@ -4,14 +4,15 @@ import json
 
 import pytest
 
-from mistral_actions import plan_moves, plan_servers
+from mistral_actions.action_plan import server_checks
+from mistral_actions.servers import moves
 
 CHECKS = {
-    "migrate": plan_servers.CheckMigrate,
-    "resize": plan_servers.CheckResize,
-    "evacuate": plan_servers.CheckEvacuate,
-    "stop": plan_servers.CheckStop,
-    "start": plan_servers.CheckStart,
+    "migrate": server_checks.CheckMigrate,
+    "resize": server_checks.CheckResize,
+    "evacuate": server_checks.CheckEvacuate,
+    "stop": server_checks.CheckStop,
+    "start": server_checks.CheckStart,
 }
 TO = {"source_node": "compute1", "destination_node": "compute2"}
 
@@ -40,8 +41,8 @@ def cold(nova, server, **more):
 
 def step_of(todo, **more):
     if "kind" in todo:
-        return plan_moves.MoveServer(todo, **more)
-    return plan_moves.SwitchServer(todo)
+        return moves.MoveServer(todo, **more)
+    return moves.SwitchServer(todo)
 
 
 def carry_out(nova, todo, most=30, **more):

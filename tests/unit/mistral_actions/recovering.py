@@ -3,8 +3,8 @@
 import json
 
 from mistral_actions.errors import Failed
-from mistral_actions.evacuation import Pass
-from mistral_actions.hosts import PlanHostRecovery
+from mistral_actions.recovery.evacuation import Pass
+from mistral_actions.recovery.hosts import PlanHostRecovery
 
 HOST = "compute1"
 OURS = f"Recovery of host {HOST}"

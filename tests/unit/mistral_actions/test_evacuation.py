@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from mistral_actions import evacuation
 from mistral_actions.errors import Unavailable
+from mistral_actions.recovery import evacuation
 from tests.unit.mistral_actions.recovering import (
     at_call,
     attempt,

@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from mistral_actions import functions
+from mistral_actions.engine import executions
 from mistral_actions.errors import Failed, Unavailable
 
 CONTEXT = {"__execution": {"id": "e1"}, "__task_execution": {"id": "t1", "name": "some_task"}}
@@ -19,7 +19,7 @@ def mistral(monkeypatch):
     """Mistral's database with one execution, which runs."""
     found = types.SimpleNamespace(execution=execution("RUNNING"))
     database = types.SimpleNamespace(get_workflow_execution=lambda _: found.execution)
-    monkeypatch.setattr(functions, "_db", lambda: database)
+    monkeypatch.setattr(executions, "_db", lambda: database)
     return found
 
 
@@ -44,23 +44,23 @@ def mistral(monkeypatch):
     ],
 )
 def test_what_is_tried_again(result, again):
-    assert functions.try_again(CONTEXT, result) is again
-    assert functions.given_up(CONTEXT) is False
+    assert executions.try_again(CONTEXT, result) is again
+    assert executions.given_up(CONTEXT) is False
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "ERROR", "SUCCESS"])
 def test_nothing_is_tried_again_once_the_execution_has_ended(mistral, state):
     mistral.execution = execution(state)
-    assert functions.try_again(CONTEXT, {"finished": False}) is False
-    assert functions.given_up(CONTEXT) is True
+    assert executions.try_again(CONTEXT, {"finished": False}) is False
+    assert executions.given_up(CONTEXT) is True
 
 
 def test_the_task_that_reports_a_failure_may_succeed_after_a_cancel(mistral):
     """Else Mistral would tell of this task, and not of the cancel."""
     mistral.execution = execution("ERROR")
     reporter = CONTEXT | {"__task_execution": {"id": "t1", "name": "report_failure"}}
-    assert functions.given_up(reporter) is False
-    assert functions.given_up(CONTEXT | {"__task_execution": None}) is True
+    assert executions.given_up(reporter) is False
+    assert executions.given_up(CONTEXT | {"__task_execution": None}) is True
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, 
     database = types.SimpleNamespace(
         get_workflow_execution=found.get, get_task_execution={"t0": task_above}.get
     )
-    monkeypatch.setattr(functions, "_db", lambda: database)
-    assert functions.try_again(CONTEXT, {"finished": False}) is again
-    assert functions.given_up(CONTEXT) is not again
+    monkeypatch.setattr(executions, "_db", lambda: database)
+    assert executions.try_again(CONTEXT, {"finished": False}) is again
+    assert executions.given_up(CONTEXT) is not again
 
 
 @pytest.mark.parametrize("state", ["PAUSED", "CANCELLED", "ERROR", "SUCCESS", "RUNNING"])
@@ -88,12 +88,12 @@ def test_a_try_may_begin_something_only_while_all_executions_that_it_is_for_run(
     database = types.SimpleNamespace(
         get_workflow_execution=found.get, get_task_execution=tasks.get
     )
-    monkeypatch.setattr(functions, "_db", lambda: database)
-    assert functions.may_begin({"__execution": {"id": "e2"}}) is (state == "RUNNING")
+    monkeypatch.setattr(executions, "_db", lambda: database)
+    assert executions.may_begin({"__execution": {"id": "e2"}}) is (state == "RUNNING")
 
 
 @pytest.mark.parametrize(
     ("plan", "count"), [({"options": {"stop_timeout": 120}}, 120), ({}, 0), ("bystander", 0)]
 )
 def test_a_number_of_tries_comes_from_the_plan_if_it_is_one(plan, count):
-    assert functions.tries(None, plan, "stop_timeout") == count
+    assert executions.tries(None, plan, "stop_timeout") == count

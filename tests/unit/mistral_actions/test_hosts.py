@@ -2,8 +2,8 @@
 
 import pytest
 
-from mistral_actions import hosts
 from mistral_actions.errors import BadInput, Failed, Refused, StillRunning
+from mistral_actions.recovery import hosts
 from tests.unit.mistral_actions.fake_nova import FakeNova, stamp
 from tests.unit.mistral_actions.recovering import HOST, plan_of
 

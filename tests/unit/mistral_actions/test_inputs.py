@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mistral_actions import inputs
 from mistral_actions.errors import BadInput
-from mistral_actions.hosts import OPTIONS
+from mistral_actions.recovery.hosts import OPTIONS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

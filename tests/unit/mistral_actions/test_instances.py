@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from mistral_actions import instances, reports
+from mistral_actions.engine import reports
 from mistral_actions.errors import BadInput, Failed, Forbidden, Refused
+from mistral_actions.recovery import instances
 from tests.unit.mistral_actions.fake_nova import FakeNova, Killed
 
 HOST = "compute2"

@@ -6,8 +6,9 @@ import uuid
 
 import pytest
 
-from mistral_actions import methods, reports
+from mistral_actions.engine import reports
 from mistral_actions.errors import report
+from mistral_actions.recovery import methods
 
 METHOD = "recovery.methods.host_auto_failure"
 SERVERS = [{"id": "1", "name": "server1", "state": "PENDING"}]

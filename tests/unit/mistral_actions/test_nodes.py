@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from mistral_actions import node_moves, node_rebuilds, nodes
 from mistral_actions.errors import (
     BadInput,
     Conflict,
@@ -15,7 +14,10 @@ from mistral_actions.errors import (
     Rejected,
     Unavailable,
 )
-from mistral_actions.nova import Nova
+from mistral_actions.nodes import migration as node_moves
+from mistral_actions.nodes import preparation as nodes
+from mistral_actions.nodes import rebuild as node_rebuilds
+from mistral_actions.services.nova import Nova
 from tests.functional.services import WebServer
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.fake_nova import stamp

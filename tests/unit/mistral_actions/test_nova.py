@@ -4,7 +4,7 @@ import pytest
 from keystoneauth1 import adapter, session, token_endpoint
 
 from mistral_actions import errors
-from mistral_actions.nova import Nova
+from mistral_actions.services.nova import Nova
 from tests.unit.mistral_actions.fake_nova import START
 
 TOKEN = "secret-token-of-the-caller"

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from mistral_actions import plan_control
+from mistral_actions.action_plan import control
 from mistral_actions.errors import Failed, RecoveryError
 
 PLAN = "2b7e9b1a-0000-4000-8000-000000000001"
@@ -52,20 +52,20 @@ def refused(action):
     ],
 )
 def test_what_cannot_be_cancelled_is_refused_with_the_reason(known, code, says):
-    error = refused(plan_control.CheckPlanCancel(known))
+    error = refused(control.CheckPlanCancel(known))
     assert error.code == code
     assert says in error.message
 
 
 def test_a_plan_that_runs_can_be_cancelled():
-    result = plan_control.CheckPlanCancel(facts()).act_for(None)
+    result = control.CheckPlanCancel(facts()).act_for(None)
     assert result["report"]["reason"] == "NOT_ENDED"
 
 
 def test_a_cancel_waits_until_no_action_runs_and_names_those_that_do():
-    busy = plan_control.CheckPlanStopped(facts(busy=["migrate_web"])).act_for(None)
+    busy = control.CheckPlanStopped(facts(busy=["migrate_web"])).act_for(None)
     assert busy == {"finished": False, "message": "migrate_web has not ended"}
-    assert plan_control.CheckPlanStopped(facts()).act_for(None)["finished"] is True
+    assert control.CheckPlanStopped(facts()).act_for(None)["finished"] is True
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def stopped(monkeypatch):
 
 
 def test_the_execution_of_a_cancelled_plan_is_stopped(stopped):
-    result = plan_control.StopPlan(facts()).act_for(None)
+    result = control.StopPlan(facts()).act_for(None)
     assert stopped == [(PLAN, "CANCELLED", "The plan was cancelled.")]
     assert (result["report"]["state"], result["report"]["reason"]) == ("SUCCEEDED", "CANCELLED")
 
@@ -88,7 +88,7 @@ def test_the_execution_of_a_cancelled_plan_is_stopped(stopped):
 def test_a_plan_is_stopped_although_an_abort_failed_and_the_cancel_fails(stopped):
     errors = [{"task": "migrate_web", "message": "not yours"}]
     with pytest.raises(Failed, match="migrate_web: not yours") as failed:
-        plan_control.StopPlan(facts(abort_errors=errors)).act_for(None)
+        control.StopPlan(facts(abort_errors=errors)).act_for(None)
     assert failed.value.code == "ABORT_FAILED"
     assert failed.value.details["abort_errors"] == errors
     assert len(stopped) == 1
@@ -112,13 +112,13 @@ def test_a_plan_is_stopped_although_an_abort_failed_and_the_cancel_fails(stopped
     ],
 )
 def test_what_cannot_be_rolled_back_is_refused_with_the_reason(known, more, code):
-    assert refused(plan_control.CheckPlanRollback(known, **more)).code == code
+    assert refused(control.CheckPlanRollback(known, **more)).code == code
 
 
 def test_a_plan_that_ended_within_the_window_is_rolled_back():
     others = [{"id": "r1", "of": "another plan", "decided": True}]
     for age, limit in ((3600.0, None), (60.0, "60"), (10**6, 10**6)):
-        action = plan_control.CheckPlanRollback(ended(age=age), limit, others)
+        action = control.CheckPlanRollback(ended(age=age), limit, others)
         result = action.act_for(None)
         assert result["rollback"] == f"recovery.plan.{PLAN}.rollback"
         assert result["go_on"] is True
@@ -126,13 +126,13 @@ def test_a_plan_that_ended_within_the_window_is_rolled_back():
 
 def test_of_two_rollbacks_that_begin_at_once_the_undecided_one_waits():
     others = [{"id": "r1", "of": PLAN, "decided": False}]
-    result = plan_control.CheckPlanRollback(ended(), None, others).act_for(None)
+    result = control.CheckPlanRollback(ended(), None, others).act_for(None)
     assert result["finished"] is False
     assert "rollback" not in result
 
 
 def test_a_plan_of_which_nothing_succeeded_has_nothing_to_roll_back():
-    result = plan_control.CheckPlanRollback(ended(succeeded=[])).act_for(None)
+    result = control.CheckPlanRollback(ended(succeeded=[])).act_for(None)
     told = result["report"]
     assert (told["state"], told["reason"]) == ("SKIPPED", "NOTHING_TO_ROLL_BACK")
     assert result["go_on"] is False

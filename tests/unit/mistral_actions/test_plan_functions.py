@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 
-from mistral_actions import plan_functions as functions
+from mistral_actions.engine import action_plans as functions
 
 PLAN = str(uuid.UUID(int=255))
 NOW = datetime.datetime(2026, 11, 20, 12)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mistral_actions import plan_hosts
+from mistral_actions.action_plan import compute_services
 from mistral_actions.errors import BadInput, Unavailable
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 
@@ -17,7 +17,7 @@ def nova():
 def check(nova, **parameters):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mistral_actions.base.nova_of", lambda context: nova)
-        result = plan_hosts.CheckServiceState("a1", parameters).act_for(None)
+        result = compute_services.CheckServiceState("a1", parameters).act_for(None)
     assert json.loads(json.dumps(result)) == result
     return result
 
@@ -42,7 +42,7 @@ def test_a_service_is_disabled_with_a_reason_by_any_name_of_its_host(nova, word,
     assert todo["report"]["details"]["undo"] == undo
     assert written(nova) == []
 
-    result = plan_hosts.SetServiceState(todo).act(nova)
+    result = compute_services.SetServiceState(todo).act(nova)
 
     assert result["report"]["state"] == "SUCCEEDED"
     assert written(nova) == [{"status": "disabled", "disabled_reason": "new memory"}]
@@ -57,13 +57,13 @@ def test_the_undo_of_enabling_a_service_is_to_disable_it_for_its_former_reason(n
         "state": "disabled",
         "disabled_reason": "repair",
     }
-    plan_hosts.SetServiceState(todo).act(nova)
+    compute_services.SetServiceState(todo).act(nova)
     assert written(nova) == [{"status": "enabled"}]
 
 
 def test_a_service_is_never_disabled_without_a_reason(nova):
     todo = check(nova, resource_name="compute1", state="disabled")
-    plan_hosts.SetServiceState(todo).act(nova)
+    compute_services.SetServiceState(todo).act(nova)
     (change,) = written(nova)
     assert "a1" in change["disabled_reason"]
 
@@ -90,8 +90,8 @@ def test_a_service_that_is_written_down_before_nova_answers_is_not_disabled_agai
 
     nova.afterwards = no_answer
     with pytest.raises(Unavailable):
-        plan_hosts.SetServiceState(todo).act(nova)
-    result = plan_hosts.SetServiceState(todo).act(nova)
+        compute_services.SetServiceState(todo).act(nova)
+    result = compute_services.SetServiceState(todo).act(nova)
     assert result["report"]["state"] == "SUCCEEDED"
     assert len(written(nova)) == 1
 

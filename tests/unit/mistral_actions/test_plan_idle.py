@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from mistral_actions import plan_idle, plan_steps
+from mistral_actions.action_plan import idle, steps
 from mistral_actions.errors import BadInput
 
 
@@ -15,7 +15,7 @@ def ago(seconds):
 
 
 def sleep(duration, passed, **more):
-    return plan_idle.Sleep("a1", ago(passed), {"duration": duration}, **more).act_for(None)
+    return idle.Sleep("a1", ago(passed), {"duration": duration}, **more).act_for(None)
 
 
 @pytest.mark.parametrize("duration", [0, 5, 5.5, "5", '"5"'])
@@ -46,13 +46,13 @@ def test_a_duration_that_is_none_is_refused(duration):
 
 
 def test_a_nop_says_its_message():
-    result = plan_idle.Nop("a1", {"message": "<% hello %>"}).act_for(None)
+    result = idle.Nop("a1", {"message": "<% hello %>"}).act_for(None)
     assert result["report"]["message"] == "<% hello %>"
     assert result["report"]["state"] == "SUCCEEDED"
-    assert plan_idle.Nop("a1", {}).act_for(None)["report"]["state"] == "SUCCEEDED"
+    assert idle.Nop("a1", {}).act_for(None)["report"]["state"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("given", ["", ".", "..", "a/b", "a b", "a?b", "x" * 256, 5, None])
 def test_an_id_cannot_lead_to_another_path(given):
     with pytest.raises(ValueError, match="an id"):
-        plan_steps.identifier(given)
+        steps.identifier(given)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mistral_actions import plan_moves
 from mistral_actions.errors import Conflict, Failed, Forbidden, Unavailable
+from mistral_actions.servers import moves
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.fake_nova import Killed
 from tests.unit.mistral_actions.planning import (
@@ -153,7 +153,7 @@ def test_a_move_that_others_undo_fails(nova, status):
 
 
 def abort(nova, todo, migration):
-    return act(plan_moves.AbortMigration(todo, migration), nova)
+    return act(moves.AbortMigration(todo, migration), nova)
 
 
 def running(nova, web):
@@ -311,7 +311,7 @@ def test_nothing_is_asked_for_because_of_a_look_that_is_old(nova, plan, monkeypa
     todo = plan(nova, web)
     times = iter((0, 60))
     with monkeypatch.context() as patch:
-        patch.setattr(plan_moves.time, "monotonic", lambda: next(times))
+        patch.setattr(moves.time, "monotonic", lambda: next(times))
         assert act(step_of(todo), nova)["finished"] is False
     assert nova.requests(web) == []
     assert ended(carry_out(nova, todo)) == ("SUCCEEDED", "DONE")

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mistral_actions import plan_nodes, session
+from mistral_actions.action_plan import bare_metal
 from mistral_actions.errors import Failed, RecoveryError
+from mistral_actions.services import session
 from tests.unit.mistral_actions.stub_services import (
     NODE,
     NODE_PATH,
@@ -27,13 +28,13 @@ def ironic(openstack, no_waiting, monkeypatch):
 
 def check(ironic, state="off", node_id=NODE):
     given = {"resource_id": node_id, "state": state}
-    result = plan_nodes.CheckNodePower("a1", given).act_for(context_of(ironic))
+    result = bare_metal.CheckNodePower("a1", given).act_for(context_of(ironic))
     assert json.loads(json.dumps(result)) == result
     return result
 
 
 def step(ironic, todo):
-    return plan_nodes.SetNodePower(todo).act_for(context_of(ironic))
+    return bare_metal.SetNodePower(todo).act_for(context_of(ironic))
 
 
 def test_a_node_is_powered_off_and_what_undoes_it_is_recorded(ironic):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mistral_actions import plan_servers, selection
+from mistral_actions.action_plan import server_checks
 from mistral_actions.errors import Forbidden, RecoveryError
+from mistral_actions.servers import selection
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.planning import CHECKS, TO, act, check, ended, live, written
 
@@ -161,9 +162,9 @@ def test_who_may_not_see_hosts_is_told_which_right_is_missing(nova):
 def test_the_time_that_an_action_may_take_is_a_setting(nova):
     web = nova.add("web")
     given = {"resource_id": web["id"]}
-    set_ = plan_servers.CheckStop("a1", given, settings={"action_timeout": "60"})
+    set_ = server_checks.CheckStop("a1", given, settings={"action_timeout": "60"})
     assert act(set_, nova)["polls"] == 30
-    wrong = plan_servers.CheckStop("a1", given, settings={"action_timeout": "soon"})
+    wrong = server_checks.CheckStop("a1", given, settings={"action_timeout": "soon"})
     with pytest.raises(RecoveryError, match="action_timeout"):
         act(wrong, nova)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mistral_actions import plan_states as states
-from mistral_actions.plan_states import ActionState, Graph, Node, Seen
+from mistral_actions.action_plan import states as states
+from mistral_actions.action_plan.states import ActionState, Graph, Node, Seen
 
 
 def graph(rule="ALWAYS", **parents):

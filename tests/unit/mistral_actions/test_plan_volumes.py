@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mistral_actions import plan_volumes, session
+from mistral_actions.action_plan import volumes
 from mistral_actions.errors import Failed, RecoveryError, Rejected
+from mistral_actions.services import session
 from tests.unit.mistral_actions.stub_services import (
     ACTION_PATH,
     POOLS,
@@ -35,14 +36,14 @@ def cinder(openstack, no_waiting, monkeypatch):
 
 
 def check(cinder, **given):
-    action = plan_volumes.CheckVolumeMigrate("a1", {"resource_id": VOLUME, **given})
+    action = volumes.CheckVolumeMigrate("a1", {"resource_id": VOLUME, **given})
     result = action.act_for(context_of(cinder))
     assert json.loads(json.dumps(result)) == result
     return result
 
 
 def move(cinder, todo, ask=False):
-    return plan_volumes.MoveVolume(todo, ask).act_for(context_of(cinder))
+    return volumes.MoveVolume(todo, ask).act_for(context_of(cinder))
 
 
 @pytest.mark.parametrize("kind", ["migrate", "swap"])

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mistral_actions import hosts, processes, reports
+from mistral_actions.engine import reports
 from mistral_actions.errors import BadInput, Unavailable
+from mistral_actions.recovery import hosts, processes
 
 HOST = "compute2"
 

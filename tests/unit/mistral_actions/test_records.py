@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from mistral_actions import functions
+from mistral_actions.engine import executions
 
 NOW = datetime.datetime(2026, 11, 20, 12, 0, 0)
 
@@ -48,8 +48,8 @@ class Database:
 @pytest.fixture
 def records(monkeypatch):
     def look(host, own, *others, plans=(), steps=()):
-        monkeypatch.setattr(functions, "_db", lambda: Database([own, *others], plans, steps))
-        return functions.recovery_records({"__execution": {"id": own.id}}, host)
+        monkeypatch.setattr(executions, "_db", lambda: Database([own, *others], plans, steps))
+        return executions.recovery_records({"__execution": {"id": own.id}}, host)
 
     return look
 
@@ -59,7 +59,7 @@ def test_no_other_recovery_no_plans(records):
     assert found == {"running": None, "in_flight": False, "plans": []}
 
 
-def step(host, root="e2", action=functions.EVACUATE, minutes_ago=0, **more):
+def step(host, root="e2", action=executions.EVACUATE, minutes_ago=0, **more):
     then = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     then -= datetime.timedelta(minutes=minutes_ago)
     execution = types.SimpleNamespace(root_execution_id=root, input={"plan": {"host": host}})
@@ -142,13 +142,13 @@ def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypat
     ]
     context = {"__execution": {"id": "e1"}}
     database = Database([own, *others])
-    monkeypatch.setattr(functions, "_db", lambda: database)
+    monkeypatch.setattr(executions, "_db", lambda: database)
     look = ("recovery.instance.recover", "server", "instance_failure")
     before = [
         {"id": "e2", "of": "web", "decided": True},
         {"id": "e5", "of": "db", "decided": True},
     ]
-    assert functions.older_recoveries(context, *look) == before
+    assert executions.older_recoveries(context, *look) == before
 
 
 def test_recoveries_of_other_hosts_do_not_matter(records):
@@ -161,8 +161,8 @@ def test_recoveries_of_other_hosts_do_not_matter(records):
 
 
 def test_the_settings_are_the_environment_recovery(monkeypatch):
-    monkeypatch.setattr(functions, "_db", lambda: Database())
-    assert functions.recovery_settings({}) == {}
+    monkeypatch.setattr(executions, "_db", lambda: Database())
+    assert executions.recovery_settings({}) == {}
     environment = types.SimpleNamespace(variables={"concurrency": 3})
-    monkeypatch.setattr(functions, "_db", lambda: Database(environment=environment))
-    assert functions.recovery_settings({}) == {"concurrency": 3}
+    monkeypatch.setattr(executions, "_db", lambda: Database(environment=environment))
+    assert executions.recovery_settings({}) == {"concurrency": 3}

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from mistral_actions import reports
+from mistral_actions.engine import reports
 from mistral_actions.errors import Failed, report
 
 NOW = datetime.datetime(2026, 11, 20, 12, 0, 0)

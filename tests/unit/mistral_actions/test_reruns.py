@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from mistral_actions import reruns
+from mistral_actions.engine import reruns
 from mistral_actions.errors import Failed, report
 
 BEFORE = report("FAILED", "NOT_ENDED", "compute1 has failed.", {"host": "compute1"})

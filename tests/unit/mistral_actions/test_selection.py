@@ -2,7 +2,7 @@
 
 import pytest
 
-from mistral_actions import selection
+from mistral_actions.servers import selection
 from tests.unit.mistral_actions.recovering import HOST, OURS, attempt, one_pass, plan_of
 
 HA = {"HA_Enabled": "True"}

@@ -5,7 +5,8 @@ import types
 
 import pytest
 
-from mistral_actions import errors, session
+from mistral_actions import errors
+from mistral_actions.services import session
 
 TOKEN = "token-of-the-caller"
 ABOUT_TOKEN = "/identity/v3/auth/tokens"

@@ -6,8 +6,9 @@ import types
 
 import pytest
 
-from mistral_actions import functions, hosts
+from mistral_actions.engine import executions
 from mistral_actions.errors import Refused
+from mistral_actions.recovery import hosts
 
 HOST = "compute1"
 NOW = datetime.datetime(2026, 11, 20, 12)
@@ -34,8 +35,8 @@ class Recovery:
         elif doing == "gate looks":
             self.gate = "RUNNING"
         if doing.endswith("looks"):
-            look = ("recovery.host.recover", "host", functions.GATE)
-            self.seen = functions.older_recoveries({"__execution": {"id": self.id}}, *look)
+            look = ("recovery.host.recover", "host", executions.GATE)
+            self.seen = executions.older_recoveries({"__execution": {"id": self.id}}, *look)
         elif doing == "plan answers":
             if any(other["decided"] for other in self.seen):
                 self.end()
@@ -83,7 +84,7 @@ class Database:
 def test_exactly_one_goes_on(monkeypatch, order):
     """Whoever is created first, and whatever stands between a look and its answer."""
     database = Database()
-    monkeypatch.setattr(functions, "_db", lambda: database)
+    monkeypatch.setattr(executions, "_db", lambda: database)
     both = {name: Recovery(name, database) for name in "ab"}
     for name in itertools.chain(order, "ab" * 9):
         try:

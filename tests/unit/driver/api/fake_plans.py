@@ -7,7 +7,7 @@ from driver.api.access import with_role
 from driver.api.app import create_app
 from driver.errors import NotFoundError
 from driver.plans.status import ActionStatus, Control, PlanStatus
-from mistral_actions.plan_states import Graph, Node
+from mistral_actions.action_plan.states import Graph, Node
 
 PLAN = "4cbc4ede-0d25-481b-b86e-998dbbd4f8bf"
 FIRST = "54acc7a0-91b0-46ea-a5f7-4ae2b9df0b0a"

@@ -1,7 +1,7 @@
 """What a Mistral has, for tests of what is made of a file."""
 
-from driver.lint import Catalogue
-from driver.pack import parse_signature
+from driver.workbooks.files import parse_signature
+from driver.workbooks.lint import Catalogue
 
 ACTIONS = {
     "recovery.isolate_host": "plan",

@@ -8,7 +8,7 @@ from driver.commands import methods as commands
 from driver.commands.sync import Sync
 from driver.methods.compile import default_workbook
 from driver.methods.model import MethodsError
-from driver.sync import sync
+from driver.workbooks.install import sync
 from tests.unit.driver.fake_mistral import FakeApi, fake_mistral
 from tests.unit.driver.methods.catalogues import ACTIONS, WORKFLOWS, records
 from tests.unit.driver.test_commands import Console

@@ -6,13 +6,13 @@ import yaql
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from driver.lint import lint
 from driver.methods.compile import compile_methods
 from driver.methods.header import header, is_operators
 from driver.methods.model import Methods, MethodsError
 from driver.methods.reader import default_methods, read_methods
 from driver.methods.resolve import resolve
-from driver.quoting import MARKS, block, constant, literal
+from driver.workbooks.lint import lint
+from driver.workbooks.literals import MARKS, block, constant, literal
 from tests.unit.driver.methods.catalogues import KNOWN
 from tests.unit.driver.methods.random_files import files, values
 

@@ -7,7 +7,7 @@ import pytest
 from driver.methods import model
 from driver.methods.model import MethodsError, Place, Retry
 from driver.methods.reader import default_methods, read_methods
-from driver.quoting import Yaql
+from driver.workbooks.literals import Yaql
 
 # As Masakari's configuration generator writes it
 SAMPLE = (

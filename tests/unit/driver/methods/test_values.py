@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from driver.methods.ini import Option
 from driver.methods.model import Place
 from driver.methods.values import read_mapping
-from driver.quoting import Yaql
+from driver.workbooks.literals import Yaql
 
 
 def read(text):

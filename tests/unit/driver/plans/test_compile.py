@@ -12,7 +12,7 @@ from driver.plans.compile import compile_plan, task_names
 from driver.plans.graph import graphviz, mermaid
 from driver.plans.model import Action, Plan
 from driver.plans.order import cycle, parents_first
-from mistral_actions.plan_states import ActionState, graph_of
+from mistral_actions.action_plan.states import ActionState, graph_of
 
 PLAN = str(uuid.UUID(int=255))
 

@@ -4,8 +4,8 @@ import pytest
 
 from driver.errors import AuthenticationError, NotFoundError, RefusedError, UnreachableError
 from driver.senlin.chain import Passing, Seen, StepFailed
-from driver.senlin.mistral import Mistral
 from driver.senlin.model import WORKFLOW, Step
+from driver.senlin.workflows import Mistral
 
 STEP = Step(WORKFLOW, workflow="w", namespace="ours")
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from driver.senlin import sentences
+from driver.senlin import messages
 from driver.senlin.model import REBUILD, WORKFLOW, Recovery, Step
 from driver.senlin.state import State
 
@@ -12,7 +12,7 @@ STATE = dataclasses.replace(State("a", "d", "s"), notes=("1 WORKFLOW prepare",),
 
 
 def failed(state=STATE, active=False, failure="step 2 of 2, REBUILD: no", recovery=RECOVERY):
-    return sentences.failed(failure, state, recovery, "web-1", active)
+    return messages.failed(failure, state, recovery, "web-1", active)
 
 
 def test_a_failure_says_where_why_what_was_done_and_when_it_goes_on():
@@ -46,11 +46,11 @@ def test_a_letter_that_senlins_database_refuses_is_replaced():
 
 
 def test_a_node_left_alone_says_until_when():
-    assert sentences.held(STATE, RECOVERY, "web-1").endswith("not before 1970-01-01 00:01:00 UTC")
+    assert messages.held(STATE, RECOVERY, "web-1").endswith("not before 1970-01-01 00:01:00 UTC")
     spent = dataclasses.replace(STATE, attempt=3)
-    assert "openstack cluster node recover web-1" in sentences.held(spent, RECOVERY, "web-1")
+    assert "openstack cluster node recover web-1" in messages.held(spent, RECOVERY, "web-1")
 
 
 def test_a_step_past_the_last_is_the_check():
-    assert sentences.place(STEPS, 1) == "step 2 of 2, REBUILD"
-    assert sentences.place(STEPS, 2) == "the check after the last step"
+    assert messages.place(STEPS, 1) == "step 2 of 2, REBUILD"
+    assert messages.place(STEPS, 2) == "the check after the last step"

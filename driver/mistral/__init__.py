@@ -1,0 +1,1 @@
+"""The Mistral API, as far as the drivers need it."""

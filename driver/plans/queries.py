@@ -1,0 +1,156 @@
+"""Look at action plans through Mistral's API, with few requests however large a plan is."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from driver.errors import NotFoundError
+from driver.mistral.client import Execution, Mistral
+from driver.mistral.transport import Record
+from driver.plans.compile import workbook_name
+from driver.plans.status import (
+    NO_GRAPH,
+    ActionStatus,
+    Control,
+    PlanStatus,
+    action_statuses,
+    cancel_of,
+    plan_status,
+)
+from driver.plans.types import UUID
+from driver.text.messages import shown
+from mistral_actions.action_plan.states import Cancel, found_done, graph_of
+
+CANCEL = "recovery.action_plan.cancel"
+ROLLBACK = "recovery.action_plan.rollback"
+
+_TASK_FIELDS = "id,name,state,state_info,created_at,started_at,finished_at"
+# An action's report is small.
+_PAGE = "200"
+_LISTED = "`openstack recovery plan list` shows those that were run"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def plan_uuid(text: str) -> str:
+    """Return the uuid of a plan as Mistral has it: in lower case.
+
+    :raises NotFoundError: it is none.
+    """
+    if UUID.fullmatch(text):
+        return text.lower()
+    raise NotFoundError(f"{shown(text)} is not the uuid of an action plan: {_LISTED}", 404)
+
+
+def workflow_of(plan: str, verb: str = "run") -> str:
+    """Return the name of a plan's workflow.
+
+    :param verb: ``run`` or ``rollback``.
+    """
+    return f"{workbook_name(plan)}.{verb}"
+
+
+def find(mistral: Mistral, plan: str) -> Execution:
+    """Return the execution of a plan.
+
+    :raises NotFoundError: Mistral has none.
+    """
+    uuid = plan_uuid(plan)
+    try:
+        run = mistral.execution(uuid)
+        if run.workflow == workflow_of(uuid):
+            return run
+    except NotFoundError:
+        pass
+    raise NotFoundError(
+        f"there is no action plan {uuid} in this Mistral, or not for this project: it was never "
+        f"run, or its execution was deleted; {_LISTED}",
+        404,
+    )
+
+
+def read(mistral: Mistral, plan: str) -> PlanStatus:
+    """Return how it stands with a plan and with each of its actions.
+
+    :param plan: its uuid.
+    :raises NotFoundError: Mistral has no such plan.
+    """
+    run = find(mistral, plan)
+    cancels = Controls(mistral, CANCEL).of(run)
+    workflow = definition(mistral, run.id, "run")
+    actions = _actions(mistral, workflow, run, cancel_of(cancels))
+    graph = graph_of(workflow) if workflow else NO_GRAPH
+    status = plan_status(run, cancels, graph, actions)
+    undone = rollback_run(mistral, run.id)
+    if undone is None:
+        return status
+    by = mistral.execution(undone.root_id) if undone.root_id else undone
+    return dataclasses.replace(status, rollback=Control.from_execution(by))
+
+
+def read_rollback(mistral: Mistral, plan: str) -> tuple[ActionStatus, ...]:
+    """Return how it stands with the undoing of each action; empty if that was never begun."""
+    run = rollback_run(mistral, plan)
+    if run is None:
+        return ()
+    return _actions(mistral, definition(mistral, plan, "rollback"), run, None)
+
+
+def read_all(mistral: Mistral) -> Iterator[PlanStatus]:
+    """Yield the plans that were run, newest first, without their actions."""
+    cancels = Controls(mistral, CANCEL)
+    filters = {"workflow_name": f"has:{workbook_name('')}", "nulls": "task_execution_id"}
+    for run in mistral.executions(**filters):
+        if run.workflow == workflow_of(run.id):
+            yield plan_status(run, cancels.of(run))
+
+
+class Controls:
+    """The executions that cancel plans, or roll them back.
+
+    They are asked for newest first, and no further back than needed.
+    """
+
+    def __init__(self, mistral: Mistral, workflow: str) -> None:
+        self._rest = mistral.executions(workflow_name=workflow)
+        self._found: list[Execution] = []
+
+    def of(self, run: Execution) -> list[Execution]:
+        """Return those of one plan, the newest first.
+
+        :param run: the plan's execution; what is older than it concerns nobody.
+        """
+        while not self._found or self._found[-1].created_at >= run.created_at:
+            older = next(self._rest, None)
+            if older is None:
+                break
+            self._found.append(older)
+        return [one for one in self._found if one.input.get("plan") == run.id]
+
+
+def definition(mistral: Mistral, plan: str, verb: str) -> Record:
+    """Return the definition of a plan's workflow as data; empty if it was deleted."""
+    text = mistral.workbook(workbook_name(plan))
+    return dict(yaml.load(text, _Loader)["workflows"][verb]) if text else {}  # noqa: S506 - safe
+
+
+def rollback_run(mistral: Mistral, plan: str) -> Execution | None:
+    """Return the execution of a plan's own workflow `rollback`, if there is one."""
+    return next(mistral.executions(workflow_name=workflow_of(plan, "rollback")), None)
+
+
+def _actions(
+    mistral: Mistral, workflow: Record, run: Execution, cancel: Cancel | None
+) -> tuple[ActionStatus, ...]:
+    if not workflow:
+        return ()
+    # In this order: a task that ends in between has a report all the same.
+    tasks = mistral.tasks(run.id, _TASK_FIELDS)
+    found = mistral.executions(_PAGE, root_execution_id=run.root_id or run.id)
+    parts: dict[str, Execution] = {}
+    for part in sorted(found, key=lambda one: one.created_at):  # more than one after a rerun
+        before = parts.get(part.task_id)
+        if not (before and found_done(before.output, part.output)):
+            parts[part.task_id] = part
+    return action_statuses(workflow, tasks, parts, run.state, cancel)

@@ -1,0 +1,1 @@
+"""Recoveries as people see them: what runs, how far it is, how it ended."""

@@ -1,0 +1,166 @@
+"""Install workbooks in a Mistral: all checked first, then only what changed is written."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from driver.errors import InvalidWorkbooksError, RefusedError
+from driver.methods.header import WORKBOOK as METHODS
+from driver.methods.header import is_operators
+from driver.mistral.client import Mistral, decoded
+from driver.mistral.transport import Record
+from driver.workbooks.files import (
+    Signature,
+    Workbook,
+    WorkbookError,
+    parse_signature,
+    read_workbook,
+    read_workbooks,
+)
+from driver.workbooks.lint import Catalogue, Problem, lint
+
+# What Mistral calls the owner of everything while its authentication is off.
+_NO_PROJECT = "<default-project>"
+
+
+def sync(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
+    """Make Mistral's copies of these workbooks equal to them, in text and scope.
+
+    Recovery methods that an operator composed are kept, and not replaced by the pack's defaults.
+
+    :param public: usable by every project (Mistral leaves that to administrators).
+    :returns: for each workbook's name ``created``, ``updated``, ``unchanged`` or ``kept``.
+    :raises InvalidWorkbooksError: something is not valid; then nothing was written.
+    :raises RefusedError: a right is missing.
+    """
+    there = own_workbooks(mistral)
+    kept = {book.name for book in workbooks if _is_customised(book, there.get(book.name))}
+    problems = check(mistral, workbooks)
+    if problems:
+        raise InvalidWorkbooksError([str(problem) for problem in problems])
+    done = install(mistral, [book for book in workbooks if book.name not in kept], public)
+    return {book.name: done.get(book.name, "kept") for book in workbooks}
+
+
+def install(
+    mistral: Mistral, workbooks: list[Workbook], public: bool | None = False
+) -> dict[str, str]:
+    """Write the workbooks that differ from Mistral's copies; they have been checked before.
+
+    Parameters and results are those of :func:`sync`.
+
+    :param public: None leaves to each workbook the scope that it has.
+    """
+    there = own_workbooks(mistral)
+    try:
+        return {
+            book.name: _install(mistral, book, there.get(book.name), public) for book in workbooks
+        }
+    except RefusedError as error:
+        if public and error.status == 403:
+            raise RefusedError(
+                f"{error}: only an administrator may make a workbook public", error.status
+            ) from error
+        raise
+
+
+def load(directory: Path | None = None) -> list[Workbook]:
+    """Read the workbooks to install.
+
+    :param directory: where they are; None means the pack's own.
+    :raises InvalidWorkbooksError: some cannot be read; all of these are named.
+    """
+    try:
+        return read_workbooks(directory)
+    except WorkbookError as error:
+        first = str(error)
+    paths = sorted(directory.glob("*.yaml")) if directory else []
+    broken = [problem for path in paths for problem in _unreadable(path)]
+    raise InvalidWorkbooksError(broken or [first])
+
+
+def check(
+    mistral: Mistral, workbooks: list[Workbook], known: Catalogue | None = None
+) -> list[Problem]:
+    """Return all problems that the workbooks would have in this Mistral, by file and line.
+
+    :param known: what it has, if that is known already.
+    """
+    problems = lint(workbooks, known or catalogue(mistral, workbooks))
+    for book in workbooks:
+        message = mistral.validate_workbook(book.text)
+        if message:
+            problems.append(_refused_by_mistral(book.path, message))
+    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
+
+
+def catalogue(mistral: Mistral, workbooks: Iterable[Workbook] = ()) -> Catalogue:
+    """Return which actions and workflows this Mistral has, with their inputs.
+
+    :param workbooks: about to be installed. Their workflows are left out: what counts for them is
+        the new text, and a workflow that is no longer in it must not be called.
+    """
+    replaced = tuple(f"{book.name}." for book in workbooks)
+    return Catalogue(
+        actions={
+            record["name"]: parse_signature(record.get("input")) for record in mistral.actions()
+        },
+        workflows={
+            record["name"]: _workflow_signature(record)
+            for record in mistral.workflows()
+            if not record["name"].startswith(replaced)
+        },
+    )
+
+
+def _workflow_signature(record: Record) -> Signature:
+    inputs = decoded(record.get("interface")).get("input")
+    if inputs is None:  # an older Mistral
+        return parse_signature(record.get("input"))
+    return Signature(
+        required=frozenset(item for item in inputs if isinstance(item, str)),
+        optional=frozenset(name for item in inputs if isinstance(item, dict) for name in item),
+    )
+
+
+def own_workbooks(mistral: Mistral) -> dict[str, Record]:
+    """Return the workbooks that belong to the caller: lists hold other projects' public ones."""
+    owners = {mistral.project_id, _NO_PROJECT, None}
+    return {
+        record["name"]: record
+        for record in mistral.workbooks()
+        if mistral.project_id is None or record.get("project_id") in owners
+    }
+
+
+def _is_customised(book: Workbook, there: Record | None) -> bool:
+    """Say whether Mistral has an operator's own recovery methods in place of these defaults."""
+    is_default = book.name == METHODS and not is_operators(book.text)
+    return is_default and there is not None and is_operators(there["definition"])
+
+
+def _unreadable(path: Path) -> Iterator[str]:
+    try:
+        read_workbook(path)
+    except WorkbookError as error:
+        yield str(error)
+
+
+def _install(mistral: Mistral, book: Workbook, there: Record | None, public: bool | None) -> str:
+    if public is None:
+        public = there is not None and there["scope"] == "public"
+    if there is None:
+        mistral.create_workbook(book.text, public)
+        return "created"
+    scope = "public" if public else "private"
+    if there["definition"] == book.text and there["scope"] == scope:
+        return "unchanged"
+    mistral.update_workbook(book.text, public)
+    return "updated"
+
+
+def _refused_by_mistral(path: Path, message: str) -> Problem:
+    """Return Mistral's own complaint as a problem: it seldom says where."""
+    where = re.search(r"line (\d+)", message)
+    text = " ".join(message.split())
+    return Problem(path, int(where[1]) if where else 1, "Mistral says", text[:500])

@@ -1,0 +1,1 @@
+"""The actions of action plans: a check, and a step that is polled."""

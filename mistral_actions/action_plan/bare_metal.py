@@ -1,0 +1,93 @@
+"""Action of a plan about bare metal nodes: power on and off."""
+
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.action_plan.steps import Check, Step, identifier
+from mistral_actions.errors import Conflict, NotFound
+from mistral_actions.services.service import Service
+from mistral_actions.services.session import client_of
+
+POWER = {"on": "power on", "off": "power off"}
+
+
+class BareMetal(Service):
+    """Ironic with the rights of one caller.
+
+    :param adapter: a keystoneauth adapter for the service type `baremetal`, version 1.
+    """
+
+    _microversion = "1.58"  # the newest of Train
+
+    def node(self, node_id: str) -> dict[str, Any]:
+        """Return a node. `GET /nodes/{id}`."""
+        return dict(self._call(f"looking up node {node_id}", "GET", f"/nodes/{node_id}"))
+
+    def set_power(self, node_id: str, target: str) -> None:
+        """Ask for a power state. `PUT /nodes/{id}/states/power`; asking twice is harmless.
+
+        :param target: `power on` or `power off`.
+        """
+        path = f"/nodes/{node_id}/states/power"
+        self._call(f"asking node {node_id} to {target}", "PUT", path, json={"target": target})
+
+
+def bare_metal_of(context: Any) -> BareMetal:
+    """Return Ironic with the rights of whoever started the workflow."""
+    return client_of(context, BareMetal, "baremetal", "1")
+
+
+class CheckNodePower(Check):
+    """See whether a bare metal node is to be powered on or off; writes nothing.
+
+    Parameters: `resource_id` (the node), `state` (on or off). Undo: the opposite.
+    Nova: nothing; Ironic: looks up the node.
+    """
+
+    _type = "change_node_power_state"
+
+    def _look(self, context: Any) -> dict[str, Any]:
+        node_id = self._parameter("resource_id", identifier)
+        state = self._parameter("state", inputs.choice(*POWER))
+        try:
+            node = bare_metal_of(context).node(node_id)
+        except NotFound:
+            return self._ended("SKIPPED", "GONE", f"Ironic has no node {node_id} (any more).")
+        name = node.get("name") or node_id
+        self._resource = {"id": node["uuid"], "name": name}
+        if node.get("target_power_state"):
+            return self._busy(f"{name} is about to {node['target_power_state']}")
+        if node["power_state"] == POWER[state]:
+            return self._ended("SKIPPED", "NOTHING_TO_DO", f"{name} is powered {state}.")
+        undo = {"resource_id": node["uuid"], "state": "off" if state == "on" else "on"}
+        return self._todo(undo, target=POWER[state], fault_before=node.get("last_error"))
+
+
+class SetNodePower(Step):
+    """Power a bare metal node on or off, and look until it is; polled.
+
+    :param todo: what the check has found.
+    Errors: POWER_FAILED, GONE.
+    Nova: nothing; Ironic: looks up the node; `PUT /nodes/{id}/states/power`.
+    """
+
+    def act_for(self, context: Any) -> dict[str, Any]:
+        """Return `finished`, and then the report."""
+        ironic, target = bare_metal_of(context), self.todo["target"]
+        try:
+            node = ironic.node(self._id)
+            if node["power_state"] == target:
+                return self._succeeded(f"{self._name} has reached: {target}.")
+            now = f"Ironic shows {self._name} {node['power_state']}"
+            if node.get("target_power_state"):
+                return self._not_yet(f"{now}, about to {node['target_power_state']}")
+            fault = node.get("last_error")
+            if fault and fault != self.todo["fault_before"]:
+                text = f"Ironic could not {target} {self._name}: {fault}"
+                raise self._failed("POWER_FAILED", text)
+            ironic.set_power(self._id, target)
+        except NotFound:
+            raise self._failed("GONE", f"{self._name} was deleted meanwhile.") from None
+        except Conflict as error:  # another process holds the node's lock, for a moment
+            return self._not_yet(error.message)
+        return self._not_yet(now)

@@ -1,0 +1,280 @@
+"""Checks of the actions of a plan about servers: what is to be done, skipped or refused.
+
+What does it then is in `plan_moves` (migrate, resize, evacuate) and `plan_power` (stop, start).
+"""
+
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.action_plan.compute_services import destination
+from mistral_actions.action_plan.steps import Check, identifier
+from mistral_actions.errors import BadInput, Forbidden, NotFound, Refused
+from mistral_actions.servers import selection
+from mistral_actions.services.nova import Nova
+
+Why = tuple[str, str]  # a reason code and its sentence
+
+
+class ServerCheck(Check):
+    """What the checks of all actions about a server do."""
+
+    _states: tuple[str, ...] = ()  # vm_states in which Nova can do it
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return what is to be done."""
+        server_id = self._parameter("resource_id", identifier)
+        try:
+            server = nova.server(server_id)
+        except NotFound:
+            return self._ended("SKIPPED", "GONE", f"Nova has no server {server_id} (any more).")
+        name, state = server["name"], server["OS-EXT-STS:vm_state"]
+        task = server["OS-EXT-STS:task_state"]
+        self._resource = {"id": server_id, "name": name}
+        if state in ("deleted", "soft-delete") or task == "deleting":
+            return self._ended("SKIPPED", "GONE", f"{name} is deleted, or about to be.")
+        if why := self._nothing_to_do(nova, server):
+            return self._ended("SKIPPED", *why)
+        if task:
+            return self._busy(f"Nova shows {name} {state}, {task}")
+        self._refuse(nova, server)
+        return self._plan(nova, server)
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        """Return why it is to be skipped."""
+        raise NotImplementedError
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        """Return what is to be done."""
+        raise NotImplementedError
+
+    def _refuse(self, nova: Nova, server: dict[str, Any]) -> None:
+        """Refuse what Nova could not do, or must not.
+
+        :raises Refused: LOCKED, WRONG_STATE or HOST_DOWN.
+        """
+        name, host = server["name"], server.get("OS-EXT-SRV-ATTR:host")
+        if server["locked"]:
+            why = server.get("locked_reason") or "none was given"
+            text = f"{name} is locked, reason: {why}. Nothing was changed."
+            raise Refused(text, "LOCKED")
+        self._refuse_state(server)
+        if host and nova.compute_service(host)["state"] != "up":
+            raise Refused(
+                f"{name} is on {host}, which is down: nobody there could {self._type} it. If the"
+                f" host has failed: `openstack recovery host {host}`. Nothing was changed.",
+                "HOST_DOWN",
+            )
+
+    def _refuse_state(self, server: dict[str, Any]) -> None:
+        state = server["OS-EXT-STS:vm_state"]
+        if state not in self._states:
+            raise Refused(
+                f"{server['name']} is {state}: {self._type} needs it"
+                f" {' or '.join(self._states)}. Nothing was changed.",
+                "WRONG_STATE",
+            )
+
+    def _ask(
+        self, nova: Nova, request: dict[str, Any], asked: str, undo: Any, **more: Any
+    ) -> dict[str, Any]:
+        """Return what is to be asked of the server.
+
+        :param request: body of the server's action. :param asked: as Nova records it.
+        """
+        done = nova.server_actions(str(self._given("resource_id")))
+        newest = done[0]["request_id"] if done else None
+        return self._todo(undo, request=request, asked=asked, newest_action=newest, **more)
+
+
+class Move(ServerCheck):
+    """What the checks of all actions that make a migration record do."""
+
+    def _move(
+        self,
+        nova: Nova,
+        server: dict[str, Any],
+        request: dict[str, Any],
+        asked: str,
+        kind: str,
+        undo: Any,
+    ) -> dict[str, Any]:
+        records = nova.migrations(server["id"])
+        return self._ask(
+            nova,
+            request,
+            asked,
+            undo,
+            kind=kind,
+            source=host_of(server),
+            newest_migration=int(records[-1]["id"]) if records else 0,
+        )
+
+    def _not_there(self, server: dict[str, Any], source: str | None) -> Why | None:
+        here = (host_of(server), server.get("OS-EXT-SRV-ATTR:hypervisor_hostname"))
+        if source is None or source in here:
+            return None
+        return "MOVED", f"{server['name']} is on {here[0]}, not on {source} (any more)."
+
+    def _destination(self, nova: Nova, server: dict[str, Any]) -> str | None:
+        """Return the host to go to; None if the scheduler picks one.
+
+        :raises Refused: it cannot be used.
+        """
+        name = self._optional("destination_node", inputs.host_name)
+        host = destination(nova, name) if name else None
+        if host and host == host_of(server):
+            raise BadInput(f"The destination of {server['name']}, {name}, is where it is.")
+        return host
+
+
+def host_of(server: dict[str, Any]) -> str:
+    """Return the host of a server.
+
+    :raises Forbidden: Nova does not show it to this caller.
+    """
+    if host := server.get("OS-EXT-SRV-ATTR:host"):
+        return str(host)
+    raise Forbidden(
+        f"Nova does not show on which host {server['name']} is: this needs the rights of a Nova"
+        " administrator, and a server that is on a host."
+    )
+
+
+class CheckMigrate(Move):
+    """See whether a server is to be migrated; writes nothing; polled while Nova is busy with it.
+
+    Parameters: `resource_id`, `migration_type` (live or cold), `source_node`, `destination_node`
+    (without it the scheduler picks). Undo: back to the host where it is.
+    Nova: looks up the server, what was done with it, its migrations, services, hypervisors.
+    """
+
+    _type = "migrate"
+
+    @property
+    def _states(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("active",) if self._live else ("active", "stopped")
+
+    @property
+    def _live(self) -> bool:
+        kind = self._parameter("migration_type", inputs.choice("live", "cold"))
+        return bool(kind == "live")
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        return self._not_there(server, self._parameter("source_node", inputs.host_name))
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        host = self._destination(nova, server)
+        undo = {
+            "resource_id": server["id"],
+            "migration_type": "live" if self._live else "cold",
+            "source_node": host,  # known at the end if the scheduler picks it
+            "destination_node": host_of(server),
+        }
+        if self._live:
+            live = {"os-migrateLive": {"host": host, "block_migration": "auto"}}
+            return self._move(nova, server, live, "live-migration", "live-migration", undo)
+        cold = {"migrate": {"host": host} if host else None}
+        return self._move(nova, server, cold, "migrate", "migration", undo)
+
+
+class CheckResize(Move):
+    """See whether a server is to be resized; writes nothing; polled while Nova is busy with it.
+
+    Parameters: `resource_id`, `flavor` (name or id). Undo: back to the flavor that it has.
+    Nova: lists flavors; looks up the server, what was done with it, its migrations, its host.
+    """
+
+    _type = "resize"
+    _states = ("active", "stopped")
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        name = server["flavor"]["original_name"]
+        if self._flavor(nova)["name"] != name:
+            return None
+        return "NOTHING_TO_DO", f"{server['name']} has the flavor {name}."
+
+    def _flavor(self, nova: Nova) -> dict[str, Any]:
+        given, flavors = self._parameter("flavor", inputs.text), nova.flavors()
+        for flavor in flavors:
+            if given in (flavor["id"], flavor["name"]):
+                return flavor
+        near = inputs.nearest(given, [flavor["name"] for flavor in flavors])
+        raise Refused(f"Nova has no flavor {given!r}{near}. Nothing was changed.", "UNKNOWN_FLAVOR")
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        undo = {"resource_id": server["id"], "flavor": server["flavor"]["original_name"]}
+        request = {"resize": {"flavorRef": self._flavor(nova)["id"]}}
+        return self._move(nova, server, request, "resize", "resize", undo)
+
+
+class CheckEvacuate(Move):
+    """See whether a server of a host that is down is to be evacuated; writes nothing; polled.
+
+    Parameters: `resource_id`, `source_node` (optional), `destination_node` (without it the
+    scheduler picks). No undo: its host is down, and what ran there is lost.
+    Nova: looks up the server, what was done with it, its migrations, services, hypervisors.
+    """
+
+    _type = "evacuate"
+    _states = ("active", "stopped", "error")
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        return self._not_there(server, self._optional("source_node", inputs.host_name))
+
+    def _refuse(self, nova: Nova, server: dict[str, Any]) -> None:
+        """Refuse it; a user's lock does not hold back an evacuation.
+
+        :raises Refused: HOST_UP, RECOVERY_RUNNING or WRONG_STATE.
+        """
+        name, host = server["name"], host_of(server)
+        if selection.is_our_lock(server):
+            text = f"{name} is being recovered: {server['locked_reason']}. Nothing was changed."
+            raise Refused(text, "RECOVERY_RUNNING")
+        if nova.compute_service(host)["state"] == "up":
+            text = f"{name} is on {host}, which is up: migrate it. Nothing was changed."
+            raise Refused(text, "HOST_UP")
+        self._refuse_state(server)
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        host = self._destination(nova, server)
+        request: dict[str, Any] = {"evacuate": {"host": host} if host else {}}
+        return self._move(nova, server, request, "evacuate", "evacuation", None)
+
+
+class CheckStop(ServerCheck):
+    """See whether a server is to be stopped; writes nothing; polled while Nova is busy with it.
+
+    Parameters: `resource_id`. Undo: start, of one that is active.
+    Nova: looks up the server, what was done with it, and its host.
+    """
+
+    _type = "stop"
+    _states = ("active", "error")
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        off = server["OS-EXT-STS:vm_state"] == "stopped" and not server["OS-EXT-STS:task_state"]
+        return ("NOTHING_TO_DO", f"{server['name']} is stopped.") if off else None
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        ran = server["OS-EXT-STS:vm_state"] == "active"
+        undo = {"resource_id": server["id"]} if ran else None
+        return self._ask(nova, {"os-stop": None}, "stop", undo, wanted="stopped")
+
+
+class CheckStart(ServerCheck):
+    """See whether a server is to be started; writes nothing; polled while Nova is busy with it.
+
+    Parameters: `resource_id`. Undo: stop.
+    Nova: looks up the server, what was done with it, and its host.
+    """
+
+    _type = "start"
+    _states = ("stopped",)
+
+    def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
+        on = server["OS-EXT-STS:vm_state"] == "active" and not server["OS-EXT-STS:task_state"]
+        return ("NOTHING_TO_DO", f"{server['name']} is active.") if on else None
+
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+        undo = {"resource_id": server["id"]}
+        return self._ask(nova, {"os-start": None}, "start", undo, wanted="active")

@@ -1,0 +1,182 @@
+"""Action of a plan about volumes: move one to another pool, or to another type."""
+
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.action_plan.steps import Check, Step, identifier
+from mistral_actions.errors import BadInput, Conflict, NotFound, Refused, Rejected
+from mistral_actions.services.service import Service
+from mistral_actions.services.session import client_of
+
+_HOST = "os-vol-host-attr:host"
+_STATES = ("available", "in-use")
+_MOVING = ("starting", "migrating", "completing")
+
+
+class BlockStorage(Service):
+    """Cinder with the rights of one caller.
+
+    :param adapter: a keystoneauth adapter for the service type `block-storage`, version 3.
+    """
+
+    _microversion = "3.59"  # the newest of Train
+
+    def volume(self, volume_id: str) -> dict[str, Any]:
+        """Return a volume. `GET /volumes/{id}`."""
+        found = self._call(f"looking up volume {volume_id}", "GET", f"/volumes/{volume_id}")
+        return dict(found["volume"])
+
+    def pools(self) -> list[str]:
+        """Return the names of all pools. `GET /scheduler-stats/get_pools`."""
+        found = self._call("listing storage pools", "GET", "/scheduler-stats/get_pools")
+        return [str(pool["name"]) for pool in found["pools"]]
+
+    def types(self) -> list[dict[str, Any]]:
+        """Return all volume types, public or not. `GET /types?is_public=None`."""
+        return self._all("listing volume types", "/types", "volume_types", {"is_public": "None"})
+
+    def act(self, volume_id: str, doing: str, action: dict[str, Any]) -> None:
+        """Ask a volume to do something. `POST /volumes/{id}/action`; sent once."""
+        self._call(doing, "POST", f"/volumes/{volume_id}/action", tries=0, json=action)
+
+
+def block_storage_of(context: Any) -> BlockStorage:
+    """Return Cinder with the rights of whoever started the workflow."""
+    return client_of(context, BlockStorage, "block-storage", "3")
+
+
+class CheckVolumeMigrate(Check):
+    """See whether a volume is to be moved; writes nothing; polled while Cinder is busy with it.
+
+    Parameters: `resource_id`, `migration_type`, `destination_node` (a pool, `host@backend#pool`),
+    `destination_type`. `migrate` moves it to the pool, `retype` gives it the type, and `swap` is
+    the one for which a destination is given: Cinder itself asks Nova to swap an attached volume.
+    Undo: back to its pool or type.
+    Nova: nothing; Cinder: looks up the volume; lists pools or types.
+    """
+
+    _type = "volume_migrate"
+
+    def _look(self, context: Any) -> dict[str, Any]:
+        volume_id = self._parameter("resource_id", identifier)
+        kind = self._parameter("migration_type", inputs.choice("migrate", "retype", "swap"))
+        if kind == "swap":
+            kind = "retype" if inputs.bare(self._given("destination_type")) else "migrate"
+        cinder = block_storage_of(context)
+        try:
+            volume = cinder.volume(volume_id)
+        except NotFound:
+            return self._ended("SKIPPED", "GONE", f"Cinder has no volume {volume_id} (any more).")
+        self._resource = {"id": volume_id, "name": volume.get("name") or volume_id}
+        name, status = self._resource["name"], volume["status"]
+        if status == "deleting":
+            return self._ended("SKIPPED", "GONE", f"{name} is being deleted.")
+        if is_moving(volume):
+            return self._busy(f"Cinder shows {name} {status}, {volume.get('migration_status')}")
+        if status not in _STATES:
+            text = f"{name} is {status}: it must be {' or '.join(_STATES)}. Nothing was changed."
+            raise Refused(text, "WRONG_STATE")
+        return self._retype(cinder, volume) if kind == "retype" else self._migrate(cinder, volume)
+
+    def _migrate(self, cinder: BlockStorage, volume: dict[str, Any]) -> dict[str, Any]:
+        pool = self._parameter("destination_node", _pool)
+        if volume.get(_HOST) is None:
+            raise BadInput("Cinder does not show the pool of a volume: this needs its admin.")
+        if is_in(volume, pool):
+            text = f"{self._name} is in {volume[_HOST]}."
+            return self._ended("SKIPPED", "NOTHING_TO_DO", text)
+        pools = cinder.pools()
+        if not any(pool in (one, one.partition("#")[0]) for one in pools):
+            text = f"Cinder has no pool {pool!r}{inputs.nearest(pool, pools)}. Nothing was changed."
+            raise Refused(text, "UNKNOWN_HOST")
+        body = {"host": pool, "force_host_copy": False, "lock_volume": True}
+        undo = {"migration_type": "migrate", "destination_node": volume[_HOST]}
+        return self._move(undo, {"os-migrate_volume": body}, pool=pool)
+
+    def _retype(self, cinder: BlockStorage, volume: dict[str, Any]) -> dict[str, Any]:
+        given, known = self._parameter("destination_type", inputs.text), cinder.types()
+        names = [one["name"] for one in known if given in (one["name"], one["id"])]
+        if not names:
+            near = inputs.nearest(given, [one["name"] for one in known])
+            text = f"Cinder has no volume type {given!r}{near}. Nothing was changed."
+            raise Refused(text, "UNKNOWN_TYPE")
+        was = volume["volume_type"]
+        if was == names[0]:
+            return self._ended("SKIPPED", "NOTHING_TO_DO", f"{self._name} has the type {was}.")
+        body = {"new_type": names[0], "migration_policy": "on-demand"}
+        undo = {"migration_type": "retype", "destination_type": was} if was else None
+        return self._move(undo, {"os-retype": body}, type=names[0])
+
+    def _move(self, undo: Any, request: dict[str, Any], **to: str) -> dict[str, Any]:
+        back = {"resource_id": self._given("resource_id"), **undo} if undo else None
+        return self._todo(back, request=request, to=to)
+
+    @property
+    def _name(self) -> str:
+        return str((self._resource or {})["name"])
+
+
+class MoveVolume(Step):
+    """Move a volume and look until it is there; polled.
+
+    Cinder keeps no record of what was done with a volume. One that is neither there nor on its
+    way was not asked for yet, or could not be moved: `ask` tells these two apart.
+
+    :param todo: what the check has found.
+    :param ask: whether to ask Cinder if it is not on its way; else that means that it failed.
+    Errors: VOLUME_MIGRATE_FAILED, GONE.
+    Nova: nothing; Cinder: looks up the volume; os-migrate_volume, os-retype.
+    """
+
+    def __init__(self, todo: dict[str, Any], ask: bool = False) -> None:
+        super().__init__(todo)
+        self.ask = ask
+
+    def act_for(self, context: Any) -> dict[str, Any]:
+        """Return `finished`, and then the report."""
+        cinder = block_storage_of(context)
+        volume = self._volume(cinder)
+        now = f"Cinder shows {self._name} {volume['status']}"
+        now = f"{now}, migration {volume.get('migration_status') or 'none'}"
+        where = volume.get(_HOST) if "pool" in self.todo["to"] else volume["volume_type"]
+        if is_moving(volume):
+            return {**self._not_yet(now), "finished": self.ask}
+        if is_in(volume, self.todo["to"].get("pool")) or where == self.todo["to"].get("type"):
+            return self._succeeded(f"{self._name} was moved to {where}.")
+        if not self.ask:
+            text = f"Cinder could not move {self._name}: it is still in {where}. {now}."
+            raise self._failed("VOLUME_MIGRATE_FAILED", text)
+        doing = f"asking Cinder to move {self._name}"
+        try:
+            cinder.act(self._id, doing, self.todo["request"])
+        except (Conflict, Rejected):
+            if not is_moving(self._volume(cinder)):  # else it was asked by a process that died
+                raise
+        return {**self._not_yet(now), "finished": True}
+
+    def _volume(self, cinder: BlockStorage) -> dict[str, Any]:
+        try:
+            return cinder.volume(self._id)
+        except NotFound:
+            raise self._failed("GONE", f"{self._name} was deleted meanwhile.") from None
+
+
+def is_moving(volume: dict[str, Any]) -> bool:
+    """Say whether Cinder is about to migrate or retype a volume."""
+    return volume.get("migration_status") in _MOVING or volume["status"] in (
+        "retyping",
+        "maintenance",
+    )
+
+
+def is_in(volume: dict[str, Any], pool: str | None) -> bool:
+    """Say whether a volume is in a pool, which may be given without its last part."""
+    host = str(volume.get(_HOST))
+    return pool in (host, host.partition("#")[0])
+
+
+def _pool(value: Any) -> str:
+    try:
+        return inputs.text(value)
+    except ValueError:
+        raise ValueError("a pool, as `cinder get-pools` shows it") from None

@@ -1,0 +1,1 @@
+"""YAQL functions. They run in Mistral's engine and read its database only."""

@@ -1,0 +1,185 @@
+"""YAQL functions of the pack. They run in Mistral's engine and read its database only.
+
+Mistral passes its own context first; a workbook calls them without it.
+"""
+
+import datetime
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.engine.reruns import REPORTER
+
+ENVIRONMENT = "recovery"
+RECOVER = "recovery.host.recover"
+GATE = "confirm_host_failed"
+EVACUATE = "recovery.evacuate_servers"  # the action
+EVACUATING = ("recovery.methods.host_auto_failure", "recovery.host.evacuate_to_reserved_hosts")
+ENDED = ("CANCELLED", "ERROR", "SUCCESS")
+_LEFTOVER = datetime.timedelta(minutes=2)
+_LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
+
+
+def recovery_settings(context: Any) -> dict[str, Any]:
+    """Return the Mistral environment `recovery`; empty if the operator made none.
+
+    Read here and not by `env()`, so that it holds however a workflow was started: Horizon,
+    Senlin and a plain `mistral execution-create` name no environment.
+    """
+    environment = _db().load_environment(ENVIRONMENT)
+    return dict(environment.variables) if environment else {}
+
+
+def recovery_records(context: Any, host: Any) -> dict[str, Any]:
+    """Return what Mistral knows of other recoveries of this host.
+
+    :param host: name of the host, as it was given to the workflow.
+    :returns: `running`: id of an older recovery of this host that has not ended, or null (the
+        older one wins, so that two that start together do not both give up); `in_flight`:
+        whether a step of one that was cancelled still runs; `plans`: what earlier recoveries of
+        this host had found, newest first.
+    """
+    db, host = _db(), inputs.bare(host)
+    own = db.get_workflow_execution(context["__execution"]["id"])
+    before = older_recoveries(context, RECOVER, "host", GATE)
+    running = [other["id"] for other in before if other["of"] == host and other["decided"]]
+    tasks = db.get_task_executions(
+        workflow_name=RECOVER,
+        name="plan_recovery",
+        state="SUCCESS",
+        limit=_LOOK_BACK,
+        sort_keys=["created_at"],
+        sort_dirs=["desc"],
+    )
+    plans = [task.published.get("plan") or {} for task in tasks]
+    return {
+        "running": running[-1] if running else None,
+        "in_flight": any(_in_flight(db, own, host)),
+        "plans": [plan for plan in plans if plan.get("host") == host],
+    }
+
+
+def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> list[dict[str, Any]]:
+    """Return the executions of a workflow that may go before this one, without dry runs.
+
+    Mistral's times have whole seconds, so of two that start in one second the later one may look
+    older. Therefore it counts, too, who has passed the gate. Exactly one goes on: who is older
+    and not refused, or who has passed the gate before the older one came.
+
+    :param workflow: its full name.
+    :param subject: the input that says what is recovered.
+    :param gate: the task that asks this last, before anything is written.
+    :returns: for each its `id`, what it is the recovery `of`, and `decided`: whether it goes
+        before. If not, it is younger and at its gate, where it is refused unless it looked before
+        this one was there: wait for it.
+    """
+    db = _db()
+    own = db.get_workflow_execution(context["__execution"]["id"])
+    found = []
+    for state in ("RUNNING", "PAUSED"):
+        for other in db.get_workflow_executions(workflow_name=workflow, state=state):
+            if other.id == own.id or _looks_only(other):
+                continue
+            gates = db.get_task_executions(workflow_execution_id=other.id, name=gate)
+            at_gate = [task.state for task in gates]
+            older = (other.created_at, other.id) < (own.created_at, own.id)
+            if "ERROR" not in at_gate and (older or at_gate):
+                of = inputs.bare(other.input.get(subject))
+                decided = older or "SUCCESS" in at_gate
+                found.append({"id": other.id, "of": of, "decided": decided})
+    return found
+
+
+def _looks_only(execution: Any) -> bool:
+    try:
+        return inputs.boolean(inputs.bare(execution.input.get("dry_run")) or False)
+    except ValueError:  # it will refuse its own input
+        return True
+
+
+def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
+    """Yield for each evacuating task of other recoveries whether it acts on this host.
+
+    Mistral lets a task that waits for its next try run it once more after a cancel. What has
+    not changed for minutes is a leftover.
+    """
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    for workflow, state in itertools.product(EVACUATING, ("RUNNING", "DELAYED")):
+        for task in db.get_task_executions(workflow_name=workflow, state=state):
+            execution = task.workflow_execution
+            recent = now - (task.updated_at or task.created_at) < _LEFTOVER
+            plan = execution.input["plan"]  # anything at all if a person has started it
+            of_this_host = isinstance(plan, dict) and plan.get("host") == host
+            other = execution.root_execution_id != own.id
+            yield recent and task.spec.get("action") == EVACUATE and of_this_host and other
+
+
+def try_again(context: Any, result: Any) -> bool:
+    """Say whether a task must run its action once more; the `continue-on` of every retry.
+
+    Never when it was given up: Mistral alone would go on with the tries.
+
+    :param result: the task's result. A poll that has not finished (`finished: false`), an
+        error worth another try (`retriable: true`), and an action whose process died, which
+        Mistral reports as a text.
+    """
+    if isinstance(result, dict):
+        again = result.get("finished") is False or result.get("retriable") is True
+    else:
+        again = isinstance(result, str)
+    return again and not is_over(context)
+
+
+def given_up(context: Any) -> bool:
+    """Say whether a task must fail because its recovery was given up; part of each `fail-on`.
+
+    So none comes behind it, however far it came itself; but for the one that reports a failure.
+    """
+    task = context["__task_execution"] or {}
+    return task.get("name") != REPORTER and is_over(context)
+
+
+def is_over(context: Any) -> bool:
+    """Say whether this execution, or one of those that it works for, has ended already.
+
+    Cancel in Horizon ends only the execution on which it is pressed.
+    """
+    return any(state in ENDED for state in _states_upwards(context))
+
+
+def may_begin(context: Any) -> bool:
+    """Say whether a try may begin new things: its execution and all that it works for run.
+
+    Mistral starts no task of an execution that is paused. But one that it tries again and again
+    goes on with its tries all through the pause, and after a cancel for one try more. Whoever
+    pauses a recovery means the servers, not the tasks. What has begun is looked after all the
+    same.
+    """
+    return all(state == "RUNNING" for state in _states_upwards(context))
+
+
+def _states_upwards(context: Any) -> Iterator[str]:
+    """Yield the state of this execution, and of each that it works for, up to the root."""
+    db = _db()
+    execution = db.get_workflow_execution(context["__execution"]["id"])
+    yield execution.state
+    while execution.task_execution_id:
+        task = db.get_task_execution(execution.task_execution_id)
+        execution = db.get_workflow_execution(task.workflow_execution_id)
+        yield execution.state
+
+
+def tries(context: Any, plan: Any, option: str) -> int:
+    """Return how often a step looks: an option of the plan, in seconds, as it looks each second.
+
+    :param plan: anything at all if a person has started the workflow; then 0, as the step is to
+        run and refuse it.
+    """
+    return int(plan["options"][option]) if isinstance(plan, Mapping) and "options" in plan else 0
+
+
+def _db() -> Any:
+    from mistral.db.v2 import api  # only the engine has it; the drivers import this package too
+
+    return api

@@ -1,0 +1,1 @@
+"""The actions of `recovery.node`: steps of a Senlin recovery chain."""

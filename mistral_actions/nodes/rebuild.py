@@ -1,0 +1,330 @@
+"""The rebuild of one server, and the notices of its begin and its end."""
+
+import contextlib
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1 import session
+
+from mistral_actions import inputs
+from mistral_actions.action_plan import steps
+from mistral_actions.base import RecoveryAction
+from mistral_actions.errors import (
+    BadInput,
+    Conflict,
+    Failed,
+    Forbidden,
+    NotFound,
+    Refused,
+    Rejected,
+    Unavailable,
+    report,
+)
+from mistral_actions.inputs import Option
+from mistral_actions.nodes import preparation
+from mistral_actions.servers.moves import ServerStep, busy
+from mistral_actions.services.nova import Nova
+
+OPTIONS = {
+    **preparation.COMMON,
+    "image": Option(preparation.identifier, None),
+    "timeout": Option(steps.OPTIONS["action_timeout"].parse, None),
+}
+REBUILDABLE = ("active", "stopped", "error")  # what Nova takes
+# No image ever has this id. Nova looks at the caller's rights first, then at the server, then for
+# the image, and writes nothing before it has found that.
+NO_IMAGE = "00000000-0000-0000-0000-000000000000"
+NOTICE_SECONDS = 10
+
+
+class PlanNodeRebuild(RecoveryAction):
+    """See whether a server can be rebuilt by this caller; writes nothing; polled.
+
+    :param node_id: id of the server. :param notify_url: where notices are posted.
+    :param reason: why, for people. :param image: id; null: the one that the server has.
+    :param cluster_id: the Senlin cluster that it is in. :param dry_run: only report.
+    :param timeout: seconds until it must be rebuilt. :param settings: environment `recovery`.
+    :param running: other recoveries of the server and its host (lists of `older_recoveries`).
+    :returns: the plan, with a report; `go_on` is false if there is nothing (more) to do.
+    Errors: BAD_INPUT, UNKNOWN_SERVER, DELETED, LOCKED, RECOVERY_RUNNING, WRONG_STATE, HOST_DOWN,
+    VOLUME_BOOTED, UNKNOWN_IMAGE, FORBIDDEN.
+    Nova: looks up the server, its host, the image, and what was done with it; asks for a rebuild
+    with an image that does not exist, which tells whether the caller may and changes nothing.
+    """
+
+    def __init__(
+        self,
+        node_id: Any,
+        notify_url: Any,
+        reason: Any = None,
+        image: Any = None,
+        cluster_id: Any = None,
+        dry_run: Any = None,
+        timeout: Any = None,
+        settings: Any = None,
+        running: Any = None,
+    ) -> None:
+        self.node_id = node_id
+        self.notify_url = notify_url
+        self.reason = reason
+        self.image = image
+        self.cluster_id = cluster_id
+        self.dry_run = dry_run
+        self.timeout = timeout
+        self.settings = settings or {}
+        self.running = running
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return the plan."""
+        web_address(self.notify_url)
+        options = inputs.merge(OPTIONS, {name: getattr(self, name) for name in OPTIONS}, {})
+        server = preparation.find(nova, self.node_id)
+        self._refuse(nova, server, options["dry_run"])
+        if now := busy(server):
+            return preparation.wait(now)
+        image = _image(nova, server, options["image"])
+        own = preparation.about(server)
+        done = nova.server_actions(own["id"])  # before the look at the rights: nothing is between
+        _may_rebuild(nova, own)
+        timeout = (
+            options["timeout"]
+            or inputs.merge(steps.OPTIONS, {}, self.settings)["action_timeout"]
+        )
+        return {
+            "server": own,
+            "options": options,
+            "go_on": not options["dry_run"],
+            "polls": steps.polls(timeout),
+            "resource": {"id": own["id"], "name": own["name"]},
+            "request": {"rebuild": {"imageRef": image["id"]}},
+            "asked": "rebuild",
+            "newest_action": done[0]["request_id"] if done else None,
+            "report": _plan_report(own, options, image),
+        }
+
+    def _refuse(self, nova: Nova, server: dict[str, Any], dry_run: bool) -> None:
+        name, state = server["name"], server["OS-EXT-STS:vm_state"]
+        host = server.get("OS-EXT-SRV-ATTR:host")  # shown to administrators only
+        preparation.refuse_locked(server)
+        if state not in REBUILDABLE:
+            raise Refused(
+                f"{name} is {state}: Nova rebuilds {', '.join(REBUILDABLE)} servers only. Nothing"
+                " was changed.",
+                "WRONG_STATE",
+            )
+        with contextlib.suppress(Forbidden):
+            if host and nova.compute_service(host)["state"] == "down":
+                raise Refused(
+                    f"{name} is on {host}, which is down: nobody there could rebuild it. Move it:"
+                    " `recovery.node.migrate`. Nothing was changed.",
+                    "HOST_DOWN",
+                )
+        if not dry_run:
+            preparation.refuse_a_second(self.running, server)
+
+
+def web_address(value: Any) -> str:
+    """Return the address that notices go to.
+
+    :raises BadInput: it is none; it may hold a token, so the sentence does not quote it.
+    """
+    text = inputs.bare(value)
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text if isinstance(text, str) and text.isprintable() else "")
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return str(text)
+    raise BadInput(
+        "Input 'notify_url' is missing or of no use: it must be a URL that begins with http:// or"
+        " https://. Nothing was changed."
+    )
+
+
+def _image(nova: Nova, server: dict[str, Any], given: str | None) -> dict[str, Any]:
+    """Return the image to rebuild from.
+
+    :raises Refused: VOLUME_BOOTED or UNKNOWN_IMAGE.
+    """
+    name = server["name"]
+    if not server["image"]:
+        raise Refused(
+            f"{name} was booted from a volume, and a rebuild would leave what is on it. Restore"
+            " the volume, or let Senlin RECREATE the node. Nothing was changed.",
+            "VOLUME_BOOTED",
+        )
+    wanted = given or server["image"]["id"]
+    hint = "Give another one as input 'image'; `openstack image list` shows them."
+    try:
+        image = nova.image(wanted)
+    except NotFound:
+        whose = "" if given else f", from which {name} was booted, any more"
+        text = f"There is no image {wanted}{whose}. {hint} Nothing was changed."
+        raise Refused(text, "UNKNOWN_IMAGE") from None
+    if image["status"] != "ACTIVE":
+        text = f"Image {wanted} is {image['status']}, and not ready. {hint} Nothing was changed."
+        raise Refused(text, "UNKNOWN_IMAGE")
+    return image
+
+
+def _may_rebuild(nova: Nova, own: dict[str, Any]) -> None:
+    """See whether the caller may rebuild the server: nothing else in Nova tells it beforehand.
+
+    :raises Forbidden: in a sentence that says whose rights are meant.
+    :raises Refused: WRONG_STATE: the server has changed since the look at it.
+    """
+    doing = f"asking whether the caller may rebuild {own['name']}"
+    try:
+        nova.act(own["id"], doing, {"rebuild": {"imageRef": NO_IMAGE}})
+    except Forbidden as error:
+        raise Forbidden(
+            f"{error.message} A rebuild needs the role member in the project of the server; a"
+            " Senlin policy has the rights of the cluster's owner. Nothing was changed."
+        ) from None
+    except Conflict as error:
+        raise Refused(f"{error.message} Nothing was changed.", "WRONG_STATE") from None
+    except Rejected:
+        return  # no such image: all else is right
+
+
+def _plan_report(
+    own: dict[str, Any], options: dict[str, Any], image: dict[str, Any]
+) -> dict[str, Any]:
+    more = {"type": "rebuild", "image": image["id"], "undo": None}
+    found = preparation.details(own, options, ("PENDING", "SELECTED"), **more)
+    what = f"{own['name']} from image {image.get('name') or image['id']}"
+    if options["dry_run"]:
+        text = f"Would rebuild {what}: what is on its disk is lost. Would post two notices."
+        return report("SUCCEEDED", "DRY_RUN", text, found)
+    return report("FAILED", "NOT_ENDED", f"The rebuild of {what} has not ended.", found)
+
+
+class RebuildServer(ServerStep):
+    """Rebuild a server, once, and look until it is; polled.
+
+    :param todo: the plan of the rebuild.
+    :returns: `finished`, and then the report.
+    Errors: REBUILD_FAILED, REFUSED, GONE, FORBIDDEN.
+    Nova: looks up the server, and what was done with it; rebuild.
+    """
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Rebuild it, unless that was done since the plan was made, by whomever."""
+        looked = time.monotonic()
+        server = self._look(nova)
+        if now := busy(server):
+            return self._not_yet(now)
+        # in this order: what others do after the look is among the actions
+        if not self._asked(nova, "rebuild"):
+            return self._ask(nova, looked)
+        server = self._look(nova)  # it was asked after the first look, or has ended
+        if now := busy(server):
+            return self._not_yet(now)
+        state, was = server["OS-EXT-STS:vm_state"], self.todo["server"]["was"]
+        if state == "error" or self._is_failed(nova):
+            raise self._did_not_work(nova, server)
+        if (state, was) == ("active", "stopped"):
+            return self._not_yet(f"{self._name} is rebuilt and about to be stopped, as it was")
+        return self._rebuilt(state)
+
+    def _not_yet(self, now: str) -> dict[str, Any]:
+        late = f"{self._name} was not rebuilt in time: {now}."
+        return {**super()._not_yet(now), "report": self._report("FAILED", "TIMED_OUT", late)}
+
+    def _is_failed(self, nova: Nova) -> bool:
+        """Say whether Nova gave up before it touched the server, which is then as it was."""
+        done = nova.server_actions(self._id)
+        request = self._asked(nova, "rebuild")
+        return any(one["request_id"] == request and one.get("message") for one in done)
+
+    def _rebuilt(self, state: str) -> dict[str, Any]:
+        own = self.todo["server"]
+        text = f"{self._name} was rebuilt and is {state}."
+        if state == "stopped":
+            text = f"{self._name} was rebuilt and is stopped, as it was before."
+        (line,) = self.todo["report"]["details"]["servers"]
+        one = {**line, "state": "RECOVERED", "reason": "REBUILT", "to": own["host"]}
+        told = self._report("SUCCEEDED", "REBUILT", text, {"servers": [one]})
+        return {"finished": True, "report": told}
+
+
+class PostNotice(RecoveryAction):
+    """Post a notice of a rebuild, as JSON; polled while nobody takes it.
+
+    Not `std.http`: that writes the URL into logs and errors, and the token that may be in it.
+
+    :param url: where to. :param event: rebuild_begins or rebuild_ended.
+    :param plan: the plan of the rebuild. :param report: how it stands.
+    :param execution: id of the execution, by which a notice that comes twice is known.
+    :returns: the report of the notice. Errors: NOTICE_FAILED. Nova: nothing.
+    """
+
+    def __init__(
+        self, url: str, event: str, plan: dict[str, Any], report: dict[str, Any], execution: str
+    ) -> None:
+        self.url = url
+        self.event = event
+        self.plan = plan
+        self.report = report
+        self.execution = execution
+
+    def act_for(self, context: Any) -> dict[str, Any]:
+        """Post it."""
+        url = web_address(self.url)
+        parts = urlsplit(url)
+        place = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        _refuse_by_policy(url, place)
+        try:
+            status = (
+                session.Session(timeout=NOTICE_SECONDS)
+                .post(
+                    url,
+                    json=self._body(),
+                    authenticated=False,
+                    redirect=False,
+                    raise_exc=False,
+                    log=False,
+                )
+                .status_code
+            )
+        except ksa.ClientException as error:
+            text = f"The notice to {place} could not be sent: {type(error).__name__}."
+            raise Unavailable(text, "NOTICE_FAILED") from None
+        if status >= 300:
+            again = status >= 500 or status in (408, 429)
+            text = f"The notice to {place} was not taken: HTTP {status}."
+            raise (Unavailable if again else Failed)(text, "NOTICE_FAILED")
+        text = f"{place} has taken the notice {self.event}."
+        return report("SUCCEEDED", "NOTIFIED", text, {"event": self.event})
+
+    def _body(self) -> dict[str, Any]:
+        own, options = self.plan["server"], self.plan["options"]
+        text = self.report["message"]
+        if self.event == "rebuild_begins":
+            text = f"{own['name']} is about to be rebuilt: {options['reason']}."
+        return {
+            "event": self.event,
+            "text": text,
+            "reason": options["reason"],
+            "node_id": own["id"],
+            "node_name": own["name"],
+            "cluster_id": options["cluster_id"],
+            "execution": self.execution,
+            "state": self.report["state"],
+        }
+
+
+def _refuse_by_policy(url: str, place: str) -> None:
+    """Keep to Mistral's own rules about where its executors may connect, as std.http does.
+
+    :raises Failed: NOTICE_FAILED.
+    """
+    try:
+        from mistral.utils import egress  # since Mistral 23
+    except ImportError:
+        return
+    try:
+        egress.validate_url(url)
+    except Exception:  # noqa: BLE001 - Mistral's exception quotes the URL, whatever it is
+        text = f"Mistral's [action_std_http] does not let its executors connect to {place}."
+        raise Failed(text, "NOTICE_FAILED") from None

@@ -1,0 +1,1 @@
+"""The actions that recover hosts, servers and processes."""

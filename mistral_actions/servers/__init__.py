@@ -1,0 +1,1 @@
+"""What recoveries, chains and action plans do to servers alike."""

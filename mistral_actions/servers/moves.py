@@ -1,0 +1,215 @@
+"""Steps of the actions of a plan about servers: ask Nova once, and look until it has ended."""
+
+import contextlib
+import time
+from typing import Any
+
+from mistral_actions.action_plan.steps import Step
+from mistral_actions.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
+from mistral_actions.services.nova import LOOK_SECONDS, Nova, asked_since
+
+# The ends of a migration record. A live migration ends `completed`, an evacuation `done`, a cold
+# migration and a resize `confirmed`, after `finished`, when they wait to be confirmed.
+DONE = ("completed", "done", "confirmed")
+NOT_DONE = ("error", "failed", "cancelled", "reverted")
+ABORTABLE = ("queued", "preparing", "running")
+_TASK = "OS-EXT-STS:task_state"
+
+
+class ServerStep(Step):
+    """What the steps of all actions about a server do."""
+
+    def _look(self, nova: Nova) -> dict[str, Any]:
+        """Return the server.
+
+        :raises Failed: GONE.
+        """
+        try:
+            return nova.server(self._id)
+        except NotFound:
+            raise self._failed("GONE", f"{self._name} was deleted meanwhile.") from None
+
+    def _asked(self, nova: Nova, action: str) -> str | None:
+        """Return the request that asked for this since the check, by whomever; None: nobody did."""
+        return asked_since(nova, self._id, self.todo["newest_action"], action)
+
+    def _ask(self, nova: Nova, looked: float) -> dict[str, Any]:
+        """Ask for it, unless the look at the server is too old: it may have changed."""
+        kind = self.todo["report"]["details"]["type"]
+        if time.monotonic() - looked <= LOOK_SECONDS:
+            try:
+                nova.act(self._id, f"asking Nova to {kind} {self._name}", self.todo["request"])
+            except Conflict as error:
+                if not self._look(nova)[_TASK] and not self._asked(nova, self.todo["asked"]):
+                    raise self._failed("REFUSED", error.message) from None
+        return self._not_yet(f"Nova was asked to {kind} {self._name}")
+
+    def _did_not_work(self, nova: Nova, server: dict[str, Any]) -> Exception:
+        """Return what is raised when it has ended without success."""
+        kind = self.todo["report"]["details"]["type"]
+        request = self._asked(nova, self.todo["asked"])
+        fault = (server.get("fault") or {}).get("message")
+        why = fault or (nova.fault_of(self._id, request) if request else "")
+        now = f"It is {server['OS-EXT-STS:vm_state']}"
+        where = server.get("OS-EXT-SRV-ATTR:host")
+        return self._failed(
+            f"{kind.upper()}_FAILED",
+            f"Nova could not {kind} {self._name}: {why or 'it does not say why'}. {now}"
+            + (f" on {where}." if where else "."),
+        )
+
+
+def busy(server: dict[str, Any]) -> str:
+    """Return what Nova shows of a server that it is busy with; empty if it is not."""
+    task = server[_TASK]
+    state = server["OS-EXT-STS:vm_state"]
+    return f"Nova shows {server['name']} {state}, {task}" if task else ""
+
+
+class SwitchServer(ServerStep):
+    """Stop or start a server, once, and look until it is; polled.
+
+    :param todo: what the check has found.
+    Errors: STOP_FAILED, START_FAILED, REFUSED, GONE, FORBIDDEN. Nova: looks up the server, and
+    what was done with it; os-stop or os-start.
+    """
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return `finished`, and then the report."""
+        looked = time.monotonic()
+        server = self._look(nova)
+        # in this order: what others do after the look is among the actions
+        idle = not busy(server) and not self._there(server)
+        if idle and not self._asked(nova, self.todo["asked"]):
+            return self._ask(nova, looked)
+        if idle:
+            server = self._look(nova)  # it was asked after the first look, or has ended
+        if now := busy(server):
+            return self._not_yet(now)
+        if self._there(server):
+            return self._succeeded(f"{self._name} is {self.todo['wanted']}.")
+        raise self._did_not_work(nova, server)
+
+    def _there(self, server: dict[str, Any]) -> bool:
+        return bool(server["OS-EXT-STS:vm_state"] == self.todo["wanted"])
+
+
+class MoveServer(ServerStep):
+    """Migrate, resize or evacuate a server, once, confirm it, and look until it has ended; polled.
+
+    :param todo: what the check has found.
+    :param cancelled: whether the plan is being cancelled: a live migration is then to be aborted.
+    :param aborted: what came of that, once it was tried.
+    :returns: `abort`: the migration to abort, or null.
+    Errors: MIGRATE_FAILED, RESIZE_FAILED, EVACUATE_FAILED, REFUSED, GONE, FORBIDDEN, ...
+    Nova: looks up the server, its migrations, and what was done with it; os-migrateLive, migrate,
+    resize or evacuate; confirmResize.
+    """
+
+    def __init__(self, todo: dict[str, Any], cancelled: Any = False, aborted: Any = None) -> None:
+        super().__init__(todo)
+        self.cancelled = cancelled
+        self.aborted = aborted
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Return `finished`, and then the report."""
+        looked = time.monotonic()
+        server, record = self._look(nova), self._record(nova)
+        if not record and not busy(server):
+            # in this order: what others do after the look is among the actions
+            if not self._asked(nova, self.todo["asked"]):
+                return self._ask(nova, looked)
+            server, record = self._look(nova), self._record(nova)
+            if not record and not busy(server):
+                raise self._did_not_work(nova, server)  # before there was a record of it
+        if not record:
+            return self._not_yet(busy(server))
+        return self._watch(nova, record)
+
+    def _record(self, nova: Nova) -> dict[str, Any] | None:
+        """Return the migration record of this action: the first one since the check."""
+        for record in nova.migrations(self._id):
+            newer = int(record["id"]) > self.todo["newest_migration"]
+            if newer and record["migration_type"] == self.todo["kind"]:
+                return record
+        return None
+
+    def _watch(self, nova: Nova, record: dict[str, Any]) -> dict[str, Any]:
+        status = record["status"]
+        now = f"Nova shows migration {record['id']} of {self._name} {status}"
+        live = self.todo["kind"] == "live-migration"
+        if self.cancelled and live and not self.aborted and status in ABORTABLE:
+            return {"finished": True, "abort": record["id"], "report": self.todo["report"]}
+        if status not in (*DONE, *NOT_DONE, "finished"):
+            return self._not_yet(now)
+        server = self._look(nova)  # behind the record: both have ended
+        if busy(server):
+            return self._not_yet(f"{now}; {busy(server)}")
+        if status == "finished":
+            self._confirm(nova)
+            return self._not_yet(now)
+        if status in DONE:
+            return self._moved(nova, record)
+        if status == "cancelled" and self.cancelled:
+            text = f"The live migration of {self._name} was aborted: it is still on"
+            text = f"{text} {server['OS-EXT-SRV-ATTR:host']}."
+            return {"finished": True, "report": self._report("CANCELLED", "CANCELLED", text)}
+        if status in ("cancelled", "reverted"):
+            raise self._failed(status.upper(), f"{now}: somebody else did that.")
+        raise self._did_not_work(nova, server)
+
+    def _confirm(self, nova: Nova) -> None:
+        # else it was confirmed or reverted just now: the next look sees which
+        with contextlib.suppress(Conflict, Rejected, NotFound):
+            nova.act(self._id, f"confirming the move of {self._name}", {"confirmResize": None})
+
+    def _moved(self, nova: Nova, record: dict[str, Any]) -> dict[str, Any]:
+        details, source = self.todo["report"]["details"], self.todo["source"]
+        host = record["dest_compute"]
+        undo = dict((details["undo"] or {}).get("parameters") or {})
+        if "source_node" in undo:
+            undo["source_node"] = host
+        text = f"{self._name} was moved from {source} to {host}."
+        if details["type"] == "resize":
+            text = f"{self._name} was resized, from {source} to {host}."
+        ended = self._succeeded(text, undo)
+        if self.aborted:
+            ended["report"]["details"]["abort_error"] = self._abort_error(nova)
+        return ended
+
+    def _abort_error(self, nova: Nova) -> str | None:
+        """Return why the migration went on; None if it was only too late."""
+        if isinstance(self.aborted, dict) and self.aborted.get("abort_error"):
+            return str(self.aborted["abort_error"])
+        request = self._asked(nova, "live_migration_cancel")
+        return (nova.fault_of(self._id, request) if request else "") or None
+
+
+class AbortMigration(ServerStep):
+    """Abort a live migration; polled while Nova is not to be had.
+
+    :param todo: what the check has found. :param migration: id of the migration.
+    :returns: `abort_error`: why Nova refused, or null.
+    Nova: `DELETE /servers/{id}/migrations/{id}`; lists its migrations.
+    """
+
+    def __init__(self, todo: dict[str, Any], migration: int) -> None:
+        super().__init__(todo)
+        self.migration = migration
+
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Abort it; doing so twice is harmless."""
+        try:
+            nova.abort_migration(self._id, self.migration)
+        except Unavailable as error:
+            return {"finished": False, "message": error.message, "abort_error": error.message}
+        except Forbidden as error:
+            return {"finished": True, "abort_error": error.message}
+        except (Conflict, Rejected, NotFound) as error:
+            status = [one["status"] for one in nova.migrations(self._id) if self._is(one)]
+            refused = bool(status) and status[0] in ABORTABLE  # else it ended by itself
+            return {"finished": True, "abort_error": error.message if refused else None}
+        return {"finished": True, "abort_error": None}
+
+    def _is(self, record: dict[str, Any]) -> bool:
+        return int(record["id"]) == self.migration

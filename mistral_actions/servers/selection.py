@@ -1,0 +1,206 @@
+"""Which servers of a failed host are evacuated, in which order, and what each one was before.
+
+What a server was cannot be read back from Nova once a first evacuation failed, because that
+puts it into ERROR; so the selection is made once and recorded in the execution, and a later
+recovery learns from the records of the earlier ones.
+"""
+
+import datetime
+import fnmatch
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.services.nova import Nova
+
+LOCK_REASON = "Recovery of host {host}"  # marks a lock of ours in Nova
+NEVER = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
+KEPT = {"active", "stopped"}  # what an evacuation keeps at our microversion
+OFF = {"stopped", "suspended", "shelved"}  # powered off before: stays off
+SHUTDOWN = 4  # power_state
+FAILED = {"error", "failed", "cancelled"}  # states of a migration record
+_ENDED = FAILED | {"done", "completed", "confirmed", "reverted"}
+
+
+def rules(value: Any) -> list[str]:
+    """Parse rules of servers to leave out: `name=amphora-*, project=ID, metadata.KEY=VALUE`."""
+    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    if isinstance(found, list) and all(
+        isinstance(rule, str) and rule.partition("=")[2] and _field(rule) for rule in found
+    ):
+        return found
+    raise ValueError("rules like name=amphora-*, project=ID or metadata.KEY=VALUE, comma separated")
+
+
+def _field(rule: str) -> str | None:
+    field = rule.partition("=")[0]
+    return field if field in ("name", "project") or field.startswith("metadata.") else None
+
+
+def _matches(rule: str, server: dict[str, Any]) -> bool:
+    field, _, pattern = rule.partition("=")
+    if field == "name":
+        value = server["name"]
+    elif field == "project":
+        value = server["tenant_id"]
+    else:
+        value = server["metadata"].get(field.removeprefix("metadata."), "")
+    return fnmatch.fnmatchcase(value, pattern)
+
+
+def select(
+    nova: Nova, host: str, options: dict[str, Any], plans: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Look at Nova and choose.
+
+    :param plans: what earlier recoveries of this host had found, newest first.
+    :returns: `servers` in the order of their evacuation, `left_out` as lines of the report,
+        `tried_before`: id of the newest migration record, `adopted`: ids of those that still
+        run, and `since`: Nova's time now.
+    """
+    seen = sorted(nova.servers_on(host), key=lambda server: (server["created"], server["id"]))
+    records = nova.evacuations(host)  # after the servers, so that none is seen without its record
+    since = nova.now.isoformat()
+    servers, left_out = [], []
+    for server in seen:
+        one = _describe(server, options, records, plans)
+        if why := _why_not(server, one, options):
+            left_out.append(line(host, one, "SKIPPED", why))
+        else:
+            servers.append(one)
+    servers.sort(key=lambda one: not one["ha"])  # stable: HA first
+    servers += _left_unfinished(nova, host, records, plans)
+    return {
+        "servers": servers,
+        "left_out": left_out,
+        "tried_before": max((int(record["id"]) for record in records), default=0),
+        "adopted": [
+            record["id"]
+            for record in records
+            if _under_way(record, seen, nova.now, options["evacuation_timeout"])
+        ],
+        "since": since,
+    }
+
+
+def _describe(
+    server: dict[str, Any],
+    options: dict[str, Any],
+    records: list[dict[str, Any]],
+    plans: list[dict[str, Any]],
+) -> dict[str, Any]:
+    state = server["OS-EXT-STS:vm_state"]
+    mine = [record for record in records if record["instance_uuid"] == server["id"]]
+    return {
+        "id": server["id"],
+        "name": server["name"],
+        "was": _former_state(server, mine, plans),
+        "ha": has_key(server, options["ha_metadata_key"]),
+        "locked": bool(server["locked"]) and not is_our_lock(server),
+        # Nova takes it only through ERROR, from where all servers land ACTIVE: to be restored
+        "dirty": state not in KEPT or server["OS-EXT-STS:task_state"] is not None,
+    }
+
+
+def has_key(server: dict[str, Any], key: str) -> bool:
+    """Say whether the server's metadata has the HA key, set to true."""
+    return str(inputs.bare(server["metadata"].get(key))).lower() in ("true", "yes", "1")
+
+
+def _former_state(
+    server: dict[str, Any], records: list[dict[str, Any]], plans: list[dict[str, Any]]
+) -> str:
+    """Return active, stopped or error: what the server shall be after its evacuation."""
+    state = server["OS-EXT-STS:vm_state"]
+    if state == "error":
+        done = max((int(r["id"]) for r in records if r["status"] == "done"), default=0)
+        failed = [int(r["id"]) for r in records if r["status"] in FAILED and int(r["id"]) > done]
+        # A failed evacuation or our own reset put it into error. What was it before?
+        for plan in plans:
+            before = plan["tried_before"]
+            for known in plan["servers"]:
+                ours = known["dirty"] and plan["go_on"] and done <= before
+                if known["id"] == server["id"] and (ours or (failed and before < failed[-1])):
+                    return str(known["was"])
+        if not failed:
+            return "error"
+        return "stopped" if server["OS-EXT-STS:power_state"] == SHUTDOWN else "active"
+    return "stopped" if state in OFF else "active"
+
+
+def _why_not(
+    server: dict[str, Any], one: dict[str, Any], options: dict[str, Any]
+) -> tuple[str, str] | None:
+    if server["OS-EXT-STS:vm_state"] in NEVER or server["OS-EXT-STS:task_state"] == "deleting":
+        return "DELETED", "it is deleted, or being deleted"
+    for rule in options["leave_out"]:
+        if _matches(rule, server):
+            return "LEFT_OUT", f"rule {rule}"
+    if one["was"] == "error" and options["ignore_error_servers"]:
+        return "IN_ERROR", "it was in error before, and ignore_error_servers is set"
+    if not one["ha"] and not options["evacuate_all"]:
+        return "NOT_HA", f"it has no metadata {options['ha_metadata_key']}=True"
+    return None
+
+
+def _left_unfinished(
+    nova: Nova, host: str, records: list[dict[str, Any]], plans: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return servers that an earlier recovery moved and had no time to restore and unlock."""
+    moved = {record["instance_uuid"] for record in records if record["status"] == "done"}
+    if not plans or not moved:
+        return []
+    marked = {
+        server["id"]
+        for server in nova.locked_servers()
+        if is_our_lock(server, host)
+        and server["id"] in moved
+        and server["OS-EXT-SRV-ATTR:host"] != host
+    }
+    found = {}
+    for plan in reversed(plans):  # the newest that knows a server wins
+        found.update({one["id"]: one for one in plan["servers"] if one["id"] in marked})
+    return [{**one, "moved": True} for one in found.values()]
+
+
+def is_our_lock(server: dict[str, Any], host: str = "") -> bool:
+    """Say whether a recovery (of this host, if one is named) has locked the server."""
+    reason, ours = server.get("locked_reason") or "", LOCK_REASON.format(host=host)
+    return reason == ours if host else reason.startswith(ours)
+
+
+def _under_way(
+    record: dict[str, Any], seen: list[dict[str, Any]], now: datetime.datetime, patience: int
+) -> bool:
+    """Say whether an evacuation still runs: the record of one whose conductor died stays open."""
+    if record["status"] in _ENDED:
+        return False
+    tasks = {server["id"]: server["OS-EXT-STS:task_state"] or "" for server in seen}
+    age = (now - inputs.time(record["created_at"])).total_seconds()
+    return tasks.get(record["instance_uuid"], "").startswith("rebuild") or age <= patience
+
+
+def line(
+    host: str, server: dict[str, Any], state: str, why: str | tuple[str, str], to: Any = None
+) -> dict[str, Any]:
+    """Return a server's line in the report.
+
+    :param state: PENDING, RUNNING, MOVED, SKIPPED or FAILED.
+    :param why: the reason code, or code and sentence.
+    :param to: the host it is on now.
+    """
+    code, message = (why, "") if isinstance(why, str) else why
+    return {
+        "id": server["id"],
+        "name": server["name"],
+        "from": host,
+        "to": to,
+        "was": server["was"],
+        "state": state,
+        "reason": code,
+        "message": message,
+    }
+
+
+def count(servers: int) -> str:
+    """Return `1 server` or `N servers`."""
+    return f"{servers} server{'' if servers == 1 else 's'}"

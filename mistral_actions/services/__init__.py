@@ -1,0 +1,1 @@
+"""OpenStack services as the actions see them."""
