@@ -32,9 +32,10 @@ def rows(document: str, columns: int) -> list[list[str]]:
 
 
 def codes_in_actions() -> set[str]:
-    elsewhere = ("plan_", "node")  # test_action_plans.py, test_nodes_guide.py
-    paths = (ROOT / "mistral_actions").glob("*.py")
-    trees = [ast.parse(path.read_text()) for path in paths if not path.name.startswith(elsewhere)]
+    elsewhere = ("action_plan", "nodes")  # test_action_plans.py, test_nodes_guide.py
+    package = ROOT / "mistral_actions"
+    paths = [path for path in package.rglob("*.py") if path.parent.name not in elsewhere]
+    trees = [ast.parse(path.read_text()) for path in paths]
     texts = [n.value for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Constant)]
     codes = {text for text in texts if isinstance(text, str) and CODE.fullmatch(text)}
     return codes - OTHER

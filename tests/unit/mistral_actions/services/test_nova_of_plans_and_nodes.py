@@ -1,4 +1,4 @@
-"""The calls of the Nova API that action plans need, over HTTP, and clients of other services."""
+"""The calls of the Nova API that plans and nodes need, over HTTP, and clients of other services."""
 
 import pytest
 from keystoneauth1 import adapter, session, token_endpoint
@@ -103,3 +103,21 @@ def test_the_clients_of_two_services_share_a_callers_session(openstack, no_waiti
         assert bare_metal_of(context).node(NODE)["name"] == "rack1-u7"
     assert len(openstack.asked("GET", "/identity/v3/auth/tokens")) == 1
     assert sessions.nova_of(context) is sessions.nova_of(context)
+
+
+def test_a_rebuild_is_sent_once_and_metadata_and_images_are_asked_for_where_they_are(
+    openstack, nova
+):
+    path = "/compute/v2.1"
+    openstack.answers["POST", f"{path}/servers/1/action"] = [(503, {"x": {"message": "busy"}})]
+    openstack.answers["POST", f"{path}/servers/1/metadata"] = [(200, {"metadata": {}})]
+    openstack.answers["GET", f"{path}/images/7"] = [(200, {"image": {"id": "7"}})]
+
+    with pytest.raises(Unavailable):
+        nova.act("1", "rebuilding", {"rebuild": {"imageRef": "7"}})
+    nova.update_metadata("1", "writing", {"a": "b"})
+
+    assert len(openstack.asked("POST", f"{path}/servers/1/action")) == 1
+    assert openstack.asked("POST", f"{path}/servers/1/metadata")[0].body == {"metadata": {"a": "b"}}
+    assert nova.image("7") == {"id": "7"}
+    assert openstack.asked("GET", f"{path}/images/7")[0].headers["x-openstack-nova-api-version"]
