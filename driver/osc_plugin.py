@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 
 DEFAULT_API_VERSION = "1"
 API_VERSION_OPTION = "os_recovery_api_version"
@@ -12,9 +12,9 @@ API_NAME = "recovery"
 API_VERSIONS = ("1",)
 
 
-def make_client(instance: Any) -> Mistral:
+def make_client(instance: Any) -> MistralClient:
     """Return the client; called at its first use with osc-lib's client manager."""
-    return Mistral.from_connection(instance.sdk_connection)
+    return MistralClient.from_connection(instance.sdk_connection)
 
 
 def build_option_parser(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -15,8 +15,8 @@ from bench.action_plan.forms import rewrite
 from bench.action_plan.shapes import expected, make_plan
 from bench.host_recovery import usage
 from bench.host_recovery.cloud import WrongOutcome
-from driver.mistral.client import EXECUTION_ENDED, Execution, Mistral
-from driver.mistral.transport import Record
+from driver.mistral.client import MistralClient
+from driver.mistral.records import EXECUTION_ENDED, Execution, Record
 from driver.plans.compile import compile_plan
 from driver.plans.service import Plans
 
@@ -58,7 +58,7 @@ class Row:
         return asdict(self) | {"cpu_per_action": self.each}
 
 
-class Watched(Mistral):
+class Watched(MistralClient):
     """A Mistral whose two large requests are timed; it can be given another form of a plan."""
 
     form = "compiled"

@@ -10,7 +10,7 @@ from keystoneauth1 import adapter, noauth, session
 from driver.api.access import Caller, everybody, with_role
 from driver.api.app import OpenPlans, create_app
 from driver.errors import DriverError
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 from driver.mistral.transport import Transport
 from driver.plans.service import Plans
 from driver.text.messages import listed, nearest, shown
@@ -100,6 +100,8 @@ def _opener(settings: Settings) -> OpenPlans:
 
     def open_plans(caller: Caller) -> Plans:
         auth = caller.auth or noauth.NoAuth()
-        return Plans(Mistral(Transport(adapter.Adapter(shared, auth=auth, **where), patience)))
+        return Plans(
+            MistralClient(Transport(adapter.Adapter(shared, auth=auth, **where), patience))
+        )
 
     return open_plans

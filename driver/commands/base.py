@@ -7,7 +7,8 @@ from typing import Any
 from cliff import lister, show
 
 from driver.commands.display import reporter_for
-from driver.mistral.client import Execution, Mistral
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Execution
 from driver.recoveries.model import Recovery
 from driver.recoveries.progress import goes_on, wait
 
@@ -39,9 +40,9 @@ class Watching:
         return status or self.exit_status
 
     @property
-    def mistral(self) -> Mistral:
+    def mistral(self) -> MistralClient:
         """The Mistral of the cloud that the command is for."""
-        client: Mistral = self.app.client_manager.recovery
+        client: MistralClient = self.app.client_manager.recovery
         return client
 
     def say(self, line: str) -> None:

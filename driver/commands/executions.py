@@ -8,7 +8,7 @@ from typing import Any
 from cliff.columns import FormattableColumn
 
 from driver.commands import base
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 from driver.recoveries.model import PREFIX, STATES, Recovery, tasks_of
 from driver.recoveries.progress import Progress, Watch
 
@@ -50,7 +50,7 @@ class ListRecoveries(base.Lister):
         return _LIST_COLUMNS, rows
 
 
-def recoveries(mistral: Mistral, state: str | None = None) -> Iterator[Recovery]:
+def recoveries(mistral: MistralClient, state: str | None = None) -> Iterator[Recovery]:
     """Yield the recoveries that somebody started (not their sub-workflows), newest first."""
     filters = {"workflow_name": f"has:{PREFIX}", "nulls": "task_execution_id"}
     if state:

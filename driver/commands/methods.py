@@ -9,8 +9,8 @@ from cliff import command
 
 from driver.commands import base
 from driver.methods.apply import compile_for, installed, load_methods
-from driver.methods.header import WORKBOOK
 from driver.methods.model import Chain, Methods
+from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import install
 
 _COLUMNS = ("Failure", "Phase", "Tasks", "Given")
@@ -62,7 +62,7 @@ class CompileMethods(Plain):
             self.app.stdout.write(text)
             return
         parsed_args.output.write_text(text, encoding="utf-8")
-        self.say(f"{WORKBOOK} written to {parsed_args.output}")
+        self.say(f"{METHODS_WORKBOOK} written to {parsed_args.output}")
 
 
 class ApplyMethods(base.Lister):
@@ -108,8 +108,8 @@ class DiffMethods(Plain):
         lines = difflib.unified_diff(
             installed(self.mistral).splitlines(keepends=True),
             new.splitlines(keepends=True),
-            f"{WORKBOOK} as installed",
-            f"{WORKBOOK} from {parsed_args.file.name}",
+            f"{METHODS_WORKBOOK} as installed",
+            f"{METHODS_WORKBOOK} from {parsed_args.file.name}",
         )
         found = "".join(lines)
         self.app.stdout.write(found)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from driver.methods.compile import Compiled, compile_methods
-from driver.methods.header import WORKBOOK
 from driver.methods.model import Methods, MethodsError, Place, Problem
 from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 from driver.workbooks.files import Workbook, child, compose, entries, line_of
+from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import catalogue, check, own_workbooks
 from driver.workbooks.lint import Catalogue
 from driver.workbooks.lint import Problem as LintProblem
@@ -32,7 +32,7 @@ def load_methods(path: pathlib.Path) -> Methods:
     return read_methods(text, str(path))
 
 
-def compile_for(mistral: Mistral, methods: Methods) -> Compiled:
+def compile_for(mistral: MistralClient, methods: Methods) -> Compiled:
     """Compile recovery methods for this Mistral; nothing is written.
 
     :raises MethodsError: this Mistral cannot carry them out.
@@ -45,9 +45,9 @@ def compile_for(mistral: Mistral, methods: Methods) -> Compiled:
     return compiled
 
 
-def installed(mistral: Mistral) -> str:
+def installed(mistral: MistralClient) -> str:
     """Return the recovery methods' workbook that this Mistral has; empty if it has none."""
-    there = own_workbooks(mistral).get(WORKBOOK)
+    there = own_workbooks(mistral).get(METHODS_WORKBOOK)
     return str(there["definition"]) if there else ""
 
 
@@ -56,7 +56,7 @@ def _without_own(known: Catalogue) -> Catalogue:
     others = {
         name: signature
         for name, signature in known.workflows.items()
-        if not name.startswith(f"{WORKBOOK}.")
+        if not name.startswith(f"{METHODS_WORKBOOK}.")
     }
     return dataclasses.replace(known, workflows=others)
 

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driver.methods.blocks import Block
-from driver.methods.header import WORKBOOK, header
 from driver.methods.model import Methods, MethodsError, Retry
 from driver.methods.reader import default_methods
 from driver.methods.resolve import Resolved, resolve
 from driver.methods.results import unknown_results
 from driver.workbooks.files import Workbook, parse_workbook
+from driver.workbooks.header import METHODS_WORKBOOK, methods_header
 from driver.workbooks.literals import block, constant, expression, literal
 from driver.workbooks.templates import template
 
@@ -232,14 +232,14 @@ def compile_methods(methods: Methods, chains: Mapping[str, list[Resolved]]) -> C
     ]
     if problems:
         raise MethodsError(problems)
-    about = {"name": WORKBOOK, "header": header(methods), "retry": OWN_RETRY}
+    about = {"name": METHODS_WORKBOOK, "header": methods_header(methods.source), "retry": OWN_RETRY}
     text = template("driver.methods").render(methods=found, **about)
     steps = {
         (f"{method.failure}{'_finally' if task.in_finally else ''}", task.name): task.what
         for method in found
         for task in method.tasks
     }
-    return Compiled(parse_workbook(text, pathlib.Path(f"{WORKBOOK}.yaml")), steps)
+    return Compiled(parse_workbook(text, pathlib.Path(f"{METHODS_WORKBOOK}.yaml")), steps)
 
 
 def default_workbook() -> Workbook:

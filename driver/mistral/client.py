@@ -4,10 +4,8 @@ Requests are tried again while there is no usable answer, never after a 4xx. Err
 :mod:`driver.errors`; no text holds a token.
 """
 
-import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -18,7 +16,8 @@ from driver.errors import (
     WorkflowMissingError,
     mask_secrets,
 )
-from driver.mistral.transport import Record, Transport
+from driver.mistral.records import Execution, Record, decoded
+from driver.mistral.transport import Transport
 
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 # Mistral checks a definition before it answers: about 0.2 s per task.
@@ -30,66 +29,10 @@ _EXECUTION_FIELDS = (
 _TASK_FIELDS = "id,name,type,state,created_at,started_at,finished_at,runtime_context"
 # Executions come with their output: not too many at once.
 _PAGE = "50"
-EXECUTION_ENDED = frozenset({"SUCCESS", "ERROR", "CANCELLED"})
 _TASK_ACTIVE = frozenset({"IDLE", "RUNNING", "DELAYED", "PAUSED"})
 
 
-@dataclass(frozen=True)
-class Execution:
-    """A workflow execution, with input and output decoded.
-
-    Times are UTC, as Mistral writes them: ``2026-01-31 12:00:00``.
-
-    :param task_id: the task that started it, empty if a person did.
-    :param root_id: the execution that a person started and this is part of, else empty.
-    """
-
-    id: str
-    workflow: str
-    state: str
-    state_info: str = ""
-    input: Record = field(default_factory=dict)
-    output: Record = field(default_factory=dict)
-    created_at: str = ""
-    updated_at: str = ""
-    description: str = ""
-    task_id: str = ""
-    root_id: str = ""
-
-    @classmethod
-    def from_record(cls, record: Record) -> "Execution":
-        """Build an execution from what the API gave, however few fields were asked for."""
-        return cls(
-            id=record["id"],
-            workflow=record.get("workflow_name") or "",
-            state=record.get("state") or "",
-            state_info=mask_secrets(record.get("state_info") or ""),
-            input=decoded(record.get("input")),
-            output=decoded(record.get("output")),
-            created_at=record.get("created_at") or "",
-            updated_at=record.get("updated_at") or "",
-            description=record.get("description") or "",
-            task_id=record.get("task_execution_id") or "",
-            root_id=record.get("root_execution_id") or "",
-        )
-
-    @property
-    def ended(self) -> bool:
-        """Whether the execution will not change any more."""
-        return self.state in EXECUTION_ENDED
-
-
-def decoded(value: Any) -> Record:
-    """Return a JSON field of the API as a dict: Mistral sends them as text; else empty."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return {}
-    return value if isinstance(value, dict) else {}
-
-
-class Mistral:
+class MistralClient:
     """The Mistral of one cloud.
 
     :param transport: how it is reached.
@@ -99,16 +42,16 @@ class Mistral:
         self._transport = transport
 
     @classmethod
-    def from_connection(cls, connection: Any, patience: float = 15.0) -> "Mistral":
+    def from_connection(cls, connection: Any, patience: float = 15.0) -> "MistralClient":
         """Use the cloud of an openstacksdk connection.
 
         :param patience: seconds for which a call without a usable answer is tried again.
         """
         return cls(Transport.from_connection(connection, patience))
 
-    def with_patience(self, seconds: float) -> "Mistral":
+    def with_patience(self, seconds: float) -> "MistralClient":
         """Return the same Mistral, asked again for so long when there is no usable answer."""
-        return Mistral(self._transport.with_patience(seconds))
+        return MistralClient(self._transport.with_patience(seconds))
 
     @property
     def project_id(self) -> str | None:

@@ -18,8 +18,7 @@ from driver.errors import (
     UnreachableError,
     mask_secrets,
 )
-
-Record = dict[str, Any]
+from driver.mistral.records import Record
 
 _PASSING = frozenset({502, 503, 504})
 _UNREACHABLE = (ksa.RetriableConnectionFailure, ksa.UnknownConnectionError)

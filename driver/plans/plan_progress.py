@@ -1,7 +1,7 @@
 """How far an action plan is while Mistral carries it out: cheap questions, once a second."""
 
 from driver.errors import RefusedError
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 from driver.plans import queries
 from driver.recoveries.progress import Progress
 from mistral_actions.action_plan.states import graph_of
@@ -16,7 +16,7 @@ class Steps:
     :param verb: ``run`` or ``rollback``.
     """
 
-    def __init__(self, mistral: Mistral, plan: str, verb: str) -> None:
+    def __init__(self, mistral: MistralClient, plan: str, verb: str) -> None:
         self._mistral = mistral
         self._plan = plan
         self._verb = verb

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from driver.errors import NotFoundError
-from driver.mistral.client import Execution, Mistral
-from driver.mistral.transport import Record
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Execution, Record
 from driver.plans.compile import workbook_name
 from driver.plans.status import (
     NO_GRAPH,
@@ -51,7 +51,7 @@ def workflow_of(plan: str, verb: str = "run") -> str:
     return f"{workbook_name(plan)}.{verb}"
 
 
-def find(mistral: Mistral, plan: str) -> Execution:
+def find(mistral: MistralClient, plan: str) -> Execution:
     """Return the execution of a plan.
 
     :raises NotFoundError: Mistral has none.
@@ -70,7 +70,7 @@ def find(mistral: Mistral, plan: str) -> Execution:
     )
 
 
-def read(mistral: Mistral, plan: str) -> PlanStatus:
+def read(mistral: MistralClient, plan: str) -> PlanStatus:
     """Return how it stands with a plan and with each of its actions.
 
     :param plan: its uuid.
@@ -89,7 +89,7 @@ def read(mistral: Mistral, plan: str) -> PlanStatus:
     return dataclasses.replace(status, rollback=Control.from_execution(by))
 
 
-def read_rollback(mistral: Mistral, plan: str) -> tuple[ActionStatus, ...]:
+def read_rollback(mistral: MistralClient, plan: str) -> tuple[ActionStatus, ...]:
     """Return how it stands with the undoing of each action; empty if that was never begun."""
     run = rollback_run(mistral, plan)
     if run is None:
@@ -97,7 +97,7 @@ def read_rollback(mistral: Mistral, plan: str) -> tuple[ActionStatus, ...]:
     return _actions(mistral, definition(mistral, plan, "rollback"), run, None)
 
 
-def read_all(mistral: Mistral) -> Iterator[PlanStatus]:
+def read_all(mistral: MistralClient) -> Iterator[PlanStatus]:
     """Yield the plans that were run, newest first, without their actions."""
     cancels = Controls(mistral, CANCEL)
     filters = {"workflow_name": f"has:{workbook_name('')}", "nulls": "task_execution_id"}
@@ -112,7 +112,7 @@ class Controls:
     They are asked for newest first, and no further back than needed.
     """
 
-    def __init__(self, mistral: Mistral, workflow: str) -> None:
+    def __init__(self, mistral: MistralClient, workflow: str) -> None:
         self._rest = mistral.executions(workflow_name=workflow)
         self._found: list[Execution] = []
 
@@ -129,19 +129,19 @@ class Controls:
         return [one for one in self._found if one.input.get("plan") == run.id]
 
 
-def definition(mistral: Mistral, plan: str, verb: str) -> Record:
+def definition(mistral: MistralClient, plan: str, verb: str) -> Record:
     """Return the definition of a plan's workflow as data; empty if it was deleted."""
     text = mistral.workbook(workbook_name(plan))
     return dict(yaml.load(text, _Loader)["workflows"][verb]) if text else {}  # noqa: S506 - safe
 
 
-def rollback_run(mistral: Mistral, plan: str) -> Execution | None:
+def rollback_run(mistral: MistralClient, plan: str) -> Execution | None:
     """Return the execution of a plan's own workflow `rollback`, if there is one."""
     return next(mistral.executions(workflow_name=workflow_of(plan, "rollback")), None)
 
 
 def _actions(
-    mistral: Mistral, workflow: Record, run: Execution, cancel: Cancel | None
+    mistral: MistralClient, workflow: Record, run: Execution, cancel: Cancel | None
 ) -> tuple[ActionStatus, ...]:
     if not workflow:
         return ()

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from driver.errors import ConflictError, DriverError, NotFoundError, WorkflowMissingError
-from driver.mistral.client import EXECUTION_ENDED, Execution, Mistral
-from driver.mistral.transport import Record
+from driver.mistral.client import MistralClient
+from driver.mistral.records import EXECUTION_ENDED, Execution, Record
 from driver.plans import queries
 from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
@@ -57,7 +57,7 @@ class Plans:
 
     def __init__(
         self,
-        mistral: Mistral,
+        mistral: MistralClient,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -162,7 +162,7 @@ class Plans:
         return self._until(ended, control.plan, reporter, timeout)
 
     @property
-    def _patient(self) -> Mistral:
+    def _patient(self) -> MistralClient:
         # Being patient is done in the loop, where the person who waits can be told.
         return self._mistral.with_patience(0)
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from driver.errors import mask_secrets
-from driver.mistral.client import Execution
-from driver.mistral.transport import Record
+from driver.mistral.records import Execution, Record
 from mistral_actions.action_plan import states as states
 from mistral_actions.action_plan.states import ActionState, Graph, Seen
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from driver.errors import mask_secrets
-from driver.mistral.client import Execution, Mistral, decoded
-from driver.mistral.transport import Record
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Execution, Record, decoded
 
 #: Every workflow of the pack is called ``recovery.<subject>.<verb>``.
 PREFIX = "recovery."
@@ -97,7 +97,9 @@ def _state(execution: Execution) -> str:
     return {"ERROR": "FAILED", "IDLE": "RUNNING"}.get(execution.state, execution.state)
 
 
-def tasks_of(mistral: Mistral, execution_id: str, within: str = "") -> Iterator[dict[str, Any]]:
+def tasks_of(
+    mistral: MistralClient, execution_id: str, within: str = ""
+) -> Iterator[dict[str, Any]]:
     """Yield name, state and duration (seconds) of each task in order, sub-workflows included.
 
     :param within: names of the tasks above, put before each name.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from driver.errors import DriverError, RefusedError, StillRunningError, UnreachableError
-from driver.mistral.client import EXECUTION_ENDED, Mistral
+from driver.mistral.client import MistralClient
+from driver.mistral.records import EXECUTION_ENDED
 from driver.recoveries.model import Recovery
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Watch:
     long as that brings something new.
     """
 
-    def __init__(self, mistral: Mistral, execution_id: str) -> None:
+    def __init__(self, mistral: MistralClient, execution_id: str) -> None:
         self._mistral = mistral
         self._root = execution_id
         self._next: Callable[[], None] = self._find_task
@@ -133,7 +134,7 @@ class Watch:
 
 
 def wait(
-    mistral: Mistral,
+    mistral: MistralClient,
     execution_id: str,
     reporter: Reporter,
     timeout: float | None = None,
@@ -209,7 +210,9 @@ def goes_on(execution_id: str) -> str:
     )
 
 
-def _poll(mistral: Mistral, execution_id: str, watch: Watch, reporter: Reporter) -> Recovery | None:
+def _poll(
+    mistral: MistralClient, execution_id: str, watch: Watch, reporter: Reporter
+) -> Recovery | None:
     state = mistral.execution_state(execution_id)
     if state in EXECUTION_ENDED:
         return Recovery.from_execution(mistral.execution(execution_id))

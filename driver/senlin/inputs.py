@@ -19,7 +19,7 @@ that the policy does not give it (Mistral refuses an input that is not declared)
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driver.mistral.client import decoded
+from driver.mistral.records import decoded
 from driver.senlin.model import Step
 from driver.text.messages import listed, nearest
 

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import quote
 
 from driver.errors import DriverError, NotFoundError, RefusedError, UnreachableError, mask_secrets
-from driver.mistral.client import EXECUTION_ENDED
-from driver.mistral.transport import Record, Transport
+from driver.mistral.records import EXECUTION_ENDED, Record
+from driver.mistral.transport import Transport
 from driver.senlin.chain import Passing, Seen, StepFailed
 from driver.senlin.inputs import Declared, declared
 from driver.senlin.model import Step

@@ -5,10 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from driver.errors import InvalidWorkbooksError, RefusedError
-from driver.methods.header import WORKBOOK as METHODS
-from driver.methods.header import is_operators
-from driver.mistral.client import Mistral, decoded
-from driver.mistral.transport import Record
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Record, decoded
 from driver.workbooks.files import (
     Signature,
     Workbook,
@@ -17,13 +15,14 @@ from driver.workbooks.files import (
     read_workbook,
     read_workbooks,
 )
+from driver.workbooks.header import METHODS_WORKBOOK, is_operators
 from driver.workbooks.lint import Catalogue, Problem, lint
 
 # What Mistral calls the owner of everything while its authentication is off.
 _NO_PROJECT = "<default-project>"
 
 
-def sync(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
+def sync(mistral: MistralClient, workbooks: list[Workbook], public: bool = False) -> dict[str, str]:
     """Make Mistral's copies of these workbooks equal to them, in text and scope.
 
     Recovery methods that an operator composed are kept, and not replaced by the pack's defaults.
@@ -43,7 +42,7 @@ def sync(mistral: Mistral, workbooks: list[Workbook], public: bool = False) -> d
 
 
 def install(
-    mistral: Mistral, workbooks: list[Workbook], public: bool | None = False
+    mistral: MistralClient, workbooks: list[Workbook], public: bool | None = False
 ) -> dict[str, str]:
     """Write the workbooks that differ from Mistral's copies; they have been checked before.
 
@@ -80,7 +79,7 @@ def load(directory: Path | None = None) -> list[Workbook]:
 
 
 def check(
-    mistral: Mistral, workbooks: list[Workbook], known: Catalogue | None = None
+    mistral: MistralClient, workbooks: list[Workbook], known: Catalogue | None = None
 ) -> list[Problem]:
     """Return all problems that the workbooks would have in this Mistral, by file and line.
 
@@ -94,7 +93,7 @@ def check(
     return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
 
 
-def catalogue(mistral: Mistral, workbooks: Iterable[Workbook] = ()) -> Catalogue:
+def catalogue(mistral: MistralClient, workbooks: Iterable[Workbook] = ()) -> Catalogue:
     """Return which actions and workflows this Mistral has, with their inputs.
 
     :param workbooks: about to be installed. Their workflows are left out: what counts for them is
@@ -123,7 +122,7 @@ def _workflow_signature(record: Record) -> Signature:
     )
 
 
-def own_workbooks(mistral: Mistral) -> dict[str, Record]:
+def own_workbooks(mistral: MistralClient) -> dict[str, Record]:
     """Return the workbooks that belong to the caller: lists hold other projects' public ones."""
     owners = {mistral.project_id, _NO_PROJECT, None}
     return {
@@ -135,7 +134,7 @@ def own_workbooks(mistral: Mistral) -> dict[str, Record]:
 
 def _is_customised(book: Workbook, there: Record | None) -> bool:
     """Say whether Mistral has an operator's own recovery methods in place of these defaults."""
-    is_default = book.name == METHODS and not is_operators(book.text)
+    is_default = book.name == METHODS_WORKBOOK and not is_operators(book.text)
     return is_default and there is not None and is_operators(there["definition"])
 
 
@@ -146,7 +145,9 @@ def _unreadable(path: Path) -> Iterator[str]:
         yield str(error)
 
 
-def _install(mistral: Mistral, book: Workbook, there: Record | None, public: bool | None) -> str:
+def _install(
+    mistral: MistralClient, book: Workbook, there: Record | None, public: bool | None
+) -> str:
     if public is None:
         public = there is not None and there["scope"] == "public"
     if there is None:

@@ -3,7 +3,7 @@
 import json
 import types
 
-from driver.mistral.client import Mistral
+from driver.mistral.client import MistralClient
 from driver.mistral.transport import Transport
 
 EVACUATE = "recovery.evacuate_servers"
@@ -207,4 +207,4 @@ def refusal(status, text, token=None):
 
 def fake_mistral(api, patience=15.0, clock=None):
     clock = clock or Clock()
-    return Mistral(Transport(api, patience, clock.sleep, clock))
+    return MistralClient(Transport(api, patience, clock.sleep, clock))

@@ -17,7 +17,8 @@ from driver.errors import (
     WorkflowMissingError,
     mask_secrets,
 )
-from driver.mistral.client import Execution, Mistral
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Execution
 from driver.mistral.transport import Transport
 from tests.unit.driver.fake_mistral import Clock, FakeApi, Response, fake_mistral, refusal
 
@@ -105,7 +106,7 @@ def test_without_patience_a_request_is_made_once(api):
 
 def test_a_real_mistral_that_comes_back_is_asked_again(server):
     server.answers = [(503, {}), (200, {"actions": [ECHO]})]
-    mistral = Mistral(Transport(connect(server.url), sleep=lambda seconds: None))
+    mistral = MistralClient(Transport(connect(server.url), sleep=lambda seconds: None))
     assert mistral.actions() == [ECHO]
     assert server.asked == [("/v2/actions?fields=name%2Cinput", FERNET)] * 2
 
@@ -115,7 +116,7 @@ def test_a_refused_connection_is_told_without_python_objects():
     url = f"http://127.0.0.1:{closed.server_port}/v2"
     closed.server_close()
     with pytest.raises(UnreachableError) as caught:
-        Mistral(Transport(connect(url), patience=0)).actions()
+        MistralClient(Transport(connect(url), patience=0)).actions()
     assert "Connection refused" in str(caught.value)
     assert url in str(caught.value)
     assert "object at 0x" not in str(caught.value)
@@ -126,7 +127,7 @@ def test_the_callers_token_is_in_no_message(server):
     text = "context: {'auth_token': 'abc123def', u'x': abc123def}"
     server.answers = [(400, {"faultstring": text})]
     with pytest.raises(RefusedError) as caught:
-        Mistral(Transport(connect(server.url, token="abc123def"))).actions()
+        MistralClient(Transport(connect(server.url, token="abc123def"))).actions()
     assert "abc123def" not in str(caught.value)
     assert "400 context" in str(caught.value)
 

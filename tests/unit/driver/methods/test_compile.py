@@ -7,10 +7,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from driver.methods.compile import compile_methods
-from driver.methods.header import header, is_operators
-from driver.methods.model import Methods, MethodsError
+from driver.methods.model import MethodsError
 from driver.methods.reader import default_methods, read_methods
 from driver.methods.resolve import resolve
+from driver.workbooks.header import is_operators, methods_header
 from driver.workbooks.lint import lint
 from driver.workbooks.literals import MARKS, block, constant, literal
 from tests.unit.driver.methods.catalogues import KNOWN
@@ -132,10 +132,10 @@ def test_the_workbook_says_what_it_was_compiled_from_but_not_where_that_is():
 
 
 def test_a_file_cannot_pretend_by_its_name_to_be_the_defaults():
-    default = header(default_methods())
+    default = methods_header(default_methods().source)
     assert not is_operators(default)
     for name in ("the defaults", "the defaults, those of Masakari", "a\nversion: 1", "\u2028.conf"):
-        told = header(Methods(name, {}, {}))
+        told = methods_header(name)
         assert is_operators(told)
         assert all(line.startswith("# ") for line in told.splitlines())
 
