@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import amqp
+
 from lab import ini
 from lab.mariadb import PATH, wait_for_greeting
 from lab.process import Process
@@ -66,6 +68,21 @@ class Broker:
     def stop(self) -> None:
         self.process.stop(20)
         self.epmd.stop()
+
+    def consumers(self, queue: str) -> int:
+        """Return how many take messages from a queue, 0 if there is no such queue.
+
+        The broker may have been started by another process.
+        """
+        lines = (self._directory / "rabbitmq.conf").read_text().splitlines()
+        known = dict(line.split(" = ", 1) for line in lines)
+        with amqp.Connection(f"127.0.0.1:{self._ports['amqp']}", userid=USER,
+                             password=known["default_pass"]) as connection:
+            try:
+                declared = connection.channel().queue_declare(queue, passive=True)
+            except amqp.NotFound:
+                return 0
+            return int(declared.consumer_count)
 
     def _environment(self) -> dict[str, str]:
         here = self._directory

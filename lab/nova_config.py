@@ -41,7 +41,6 @@ def nova(state: Path, urls: dict[str, str], token: str) -> dict:
             "instances_path": state / "instances",
             "transport_url": "fake:///",
             "compute_driver": "lab_hypervisor.LabDriver",
-            "report_interval": 2,
             "service_down_time": 60,  # Nova's default: on a busy machine heartbeats are late
             # no periodic work that would disturb a measurement or repair what a test broke
             "update_resources_interval": 60,

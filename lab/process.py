@@ -21,9 +21,11 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def environment_with(**own: str) -> dict[str, str]:
     """Return the environment of a process of the lab, with variables of its own.
 
-    It has nothing of the cloud that the caller may be logged in to.
+    It has nothing of the cloud that the caller may be logged in to. And it keeps its bytecode:
+    compiling all of its libraries is most of a start.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("OS_") and name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PYTHONWARNINGS": "ignore", "NO_PROXY": "127.0.0.1", **own}
 
 

@@ -9,6 +9,7 @@ a node is a server of the lab's Nova, and is really rebuilt, killed and evacuate
 """
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -230,9 +231,15 @@ class SenlinLab:
         if service == "api":
             return answers(self.url)
         # no other service has an address; what was in the log before is of an earlier process
-        with open(process.log, "rb") as log:
+        with open(process.log, errors="replace") as log:
             log.seek(seen)
-            return f"Starting senlin-{service} service".encode() in log.read()
+            started = re.search(rf"Starting senlin-{service} service .* id: ([\w-]+)", log.read())
+        if started is None:
+            return False
+        # It says so before the broker knows it: what it is asked until then is lost, or refused
+        # ("no exchange 'senlin-engine_fanout'"). It takes messages only when it has all its queues.
+        name = senlin_files.HOST if service == "conductor" else started[1]
+        return self.broker.consumers(f"senlin-{service}.{name}") > 0
 
 
 def _all(*functions: Callable[[], object]) -> None:

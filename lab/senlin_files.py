@@ -13,6 +13,8 @@ from lab.process import ROOT, environment_with, run
 from lab.template import CACHE, made_once
 from lab.wheel import wheel
 
+HOST = "localhost"  # the name under which the services know each other
+
 
 def configuration(state: Path, auth: Mapping[str, str], database: str, broker: str,
                   port: int) -> ini.Sections:
@@ -27,7 +29,7 @@ def configuration(state: Path, auth: Mapping[str, str], database: str, broker: s
     return {
         "DEFAULT": {
             "use_stderr": True,
-            "host": "localhost",
+            "host": HOST,
             "transport_url": broker,
             "cloud_backend": "openstack",
             "default_region_name": "RegionOne",
