@@ -10,15 +10,14 @@
     │   ├── NotFoundError           404
     │   ├── ConflictError           409
     │   └── WorkflowMissingError    the workflow to be started is not installed
-    ├── ProblemsError               all that is wrong with something; nothing was done
-    │   ├── InvalidWorkbooksError   what shall be installed is not valid
+    ├── ProblemsError               all that is wrong in files (driver.text.problems)
+    │   ├── InvalidWorkbooksError   what shall be installed (driver.workbooks.files)
     │   ├── MethodsError            a file of recovery methods (driver.methods.model)
     │   └── PlanError               an action plan (driver.plans.model)
     └── StillRunningError           a wait ended before what it waited for
 """
 
 import re
-from collections.abc import Sequence
 
 _SECRETS = (
     # Fernet and JWS tokens, wherever they stand.
@@ -82,32 +81,6 @@ def mask_secrets(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
-
-
-class ProblemsError(DriverError):
-    """Something cannot be used as it is, and all that is wrong with it.
-
-    :param problems: as text one line each.
-    """
-
-    outcome = ""
-
-    def __init__(self, problems: Sequence[object]) -> None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([*map(str, problems), f"{count}: {self.outcome}"]))
-
-
-class InvalidWorkbooksError(ProblemsError):
-    """What shall be installed is not valid; nothing was written.
-
-    :param problems: what is wrong, one line each.
-    """
-
-    outcome = "nothing was written to Mistral"
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__(problems)
 
 
 class StillRunningError(DriverError):

@@ -21,6 +21,7 @@ Parse = Callable[[Any], Any]
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LONGEST_WORD = 60  # comparing takes long with more
 _HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
 
 
@@ -100,10 +101,15 @@ def choice(*allowed: str) -> Parse:
     return parse
 
 
-def nearest(word: Any, known: Iterable[str]) -> str:
-    """Return ` (did you mean X?)`, or nothing if no known word is near."""
-    near = difflib.get_close_matches(str(word), list(known), 1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def nearest(word: Any, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Return the end of a sentence that names what was probably meant; nothing if unclear.
+
+    :param word: what was given.
+    :param known: what there is.
+    :param likeness: from 0 to 1: how much it must be alike.
+    """
+    near = difflib.get_close_matches(str(word)[:_LONGEST_WORD], sorted(known), 1, likeness)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,8 @@ def _parsed(value: Any, parse: Parse, place: str) -> Any:
     try:
         return parse(value)
     except ValueError as error:
-        raise BadInput(f"{place} is {str(value)[:80]!r}: it must be {error}.") from None
+        end = "" if str(error).endswith("?") else "."
+        raise BadInput(f"{place} is {str(value)[:80]!r}: it must be {error}{end}") from None
 
 
 def _expected(parse: Parse) -> str:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from driver.commands import base
-from driver.workbooks.install import load, sync
+from driver.workbooks.files import read_workbooks
+from driver.workbooks.install import sync
 
 
 class Sync(base.Lister):
@@ -31,6 +32,6 @@ class Sync(base.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         """Check everything, then write what changed."""
-        workbooks = load(parsed_args.directory)
+        workbooks = read_workbooks(parsed_args.directory)
         done = sync(self.mistral, workbooks, parsed_args.public)
         return ("Workbook", "Result"), list(done.items())

@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator
 
 from driver.methods.compile import Compiled, compile_methods
-from driver.methods.model import Methods, MethodsError, Place, Problem
+from driver.methods.model import Methods, MethodsError
 from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
 from driver.mistral.client import MistralClient
+from driver.text.problems import Place, Problem
 from driver.workbooks.files import Workbook, child, compose, entries, line_of
 from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import catalogue, check, own_workbooks
 from driver.workbooks.lint import Catalogue
-from driver.workbooks.lint import Problem as LintProblem
 
 
 def load_methods(path: pathlib.Path) -> Methods:
@@ -61,17 +61,17 @@ def _without_own(known: Catalogue) -> Catalogue:
     return dataclasses.replace(known, workflows=others)
 
 
-def located(found: list[LintProblem], compiled: Compiled, methods: Methods) -> Iterator[Problem]:
+def located(found: list[Problem], compiled: Compiled, methods: Methods) -> Iterator[Problem]:
     """Say of each problem of the workbook where it comes from in the operator's file."""
     for problem in found:
-        match = re.fullmatch(r"workflow (\w+), task (\w+)", problem.place)
+        match = re.fullmatch(r"workflow (\w+), task (\w+)", problem.place.path)
         step = compiled.steps.get((match[1], match[2])) if match else None
         if match and step:
-            key = _input_at(compiled.workbook, match[1], match[2], problem.line)
+            key = _input_at(compiled.workbook, match[1], match[2], problem.place.line)
             yield Problem(step.place_of(key), problem.message)
         else:
-            place = Place(methods.source or "the defaults", 1, "")
-            where = f"in the compiled workbook, line {problem.line}, {problem.place}"
+            place = Place(methods.source or "the defaults", 1)
+            where = f"in the compiled workbook, line {problem.place.line}, {problem.place.path}"
             yield Problem(place, f"{where}: {problem.message}")
 
 
@@ -88,4 +88,4 @@ def _input_at(workbook: Workbook, workflow: str, task: str, line: int) -> str:
 
 
 def _unreadable(path: pathlib.Path, reason: str) -> MethodsError:
-    return MethodsError([Problem(Place(str(path), 1, ""), f"the file cannot be read: {reason}")])
+    return MethodsError([Problem(Place(str(path), 1), f"the file cannot be read: {reason}")])

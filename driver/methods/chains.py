@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from driver.methods.ini import Option
-from driver.methods.model import PHASES, Chain, Place, Problem, Step
+from driver.methods.ini import IniOption
+from driver.methods.model import PHASES, Chain, Step
 from driver.methods.names import NAME, NAME_RULE
 from driver.text.messages import listed, nearest, shown
+from driver.text.problems import Place, Problem
 
 DEFAULTS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "instance_failure": {
@@ -69,14 +70,14 @@ def default_chain(failure: str, file: str) -> Chain:
     :param failure: one of ``FAILURES``.
     :param file: the file, for messages about the chain's steps.
     """
-    place = Place(file, 1, "recovery_methods", failure)
+    place = Place(file, 1, f"[recovery_methods] {failure}")
     names = DEFAULTS[failure]
     phases = {phase: tuple(Step(name, place) for name in names.get(phase, ())) for phase in PHASES}
     return Chain(failure, None, phases)
 
 
 def read_chain(
-    failure: str, option: Option, phases: Sequence[str], problems: list[Problem]
+    failure: str, option: IniOption, phases: Sequence[str], problems: list[Problem]
 ) -> Chain:
     """Read the chain of a failure.
 
@@ -100,7 +101,7 @@ def read_chain(
     return Chain(failure, option.place, steps)
 
 
-def names_in(option: Option) -> set[str]:
+def names_in(option: IniOption) -> set[str]:
     """Return whatever looks like the name of a task in a chain, however broken it is."""
     pairs = itertools.pairwise(_tokens(option.text))
     return {token.name for token, following in pairs if token.name and following.mark != ":"}
@@ -109,7 +110,7 @@ def names_in(option: Option) -> set[str]:
 class _Reader:
     """Reads one chain from left to right."""
 
-    def __init__(self, option: Option, phases: Sequence[str], problems: list[Problem]) -> None:
+    def __init__(self, option: IniOption, phases: Sequence[str], problems: list[Problem]) -> None:
         self._option = option
         self._phases = phases
         self._problems = problems

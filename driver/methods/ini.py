@@ -9,18 +9,22 @@ installed where it does not exist, or is pinned.
 import dataclasses
 import io
 
-from driver.methods.model import Place, Problem
-from driver.text.messages import shown
+from driver.text.messages import legible, shown
+from driver.text.problems import Place, Problem
 
 
 @dataclasses.dataclass(frozen=True)
-class Option:
+class IniOption:
     """One option of a section.
 
+    :param section: name of the section.
+    :param name: name of the option.
     :param place: where it begins.
     :param lines: its value, line by line; the first one is what follows ``=`` and may be empty.
     """
 
+    section: str
+    name: str
     place: Place
     lines: list[str]
 
@@ -40,12 +44,12 @@ class Option:
 class Ini:
     """A file.
 
-    :param sections: place of each section header.
+    :param sections: name and place of each section header.
     :param options: all options of all sections.
     """
 
-    sections: list[Place]
-    options: list[Option]
+    sections: list[tuple[str, Place]]
+    options: list[IniOption]
 
 
 def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
@@ -57,13 +61,13 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
     """
     ini = Ini([], [])
     section: str | None = None
-    option: Option | None = None
+    option: IniOption | None = None
     is_open = False  # whether an indented line would continue the option
     is_orphaned = False  # whether one that continues nothing would only repeat a problem
     # newline=None: the same line ends as in a file opened as text, and no others
     for number, raw in enumerate(io.StringIO(text, newline=None), start=1):
         line = raw.rstrip()
-        place = Place(file, number, section or "", option.place.option if option else "")
+        place = _place(file, number, section or "", option.name if option else "")
         if line.startswith((" ", "\t")):
             if not is_open and not is_orphaned:
                 problems.append(_orphan(place, option))
@@ -76,12 +80,12 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
         is_open = is_orphaned = False
         if line.startswith("["):
             option, section = None, line[1:].removesuffix("]")
-            here = Place(file, number, section)
-            ini.sections.append(here)
+            here = _place(file, number, section)
+            ini.sections.append((section, here))
             if not line.endswith("]") or not section:
                 problems.append(Problem(here, f"{shown(line)} is no section: write [name]"))
         elif line and not line.startswith(("#", ";")):
-            option = _assignment(line, Place(file, number, section or ""), problems)
+            option = _assignment(line, file, number, section or "", problems)
             is_open, is_orphaned = option is not None, option is None
             if option:
                 ini.options.append(option)
@@ -90,22 +94,30 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
     return ini
 
 
-def _assignment(line: str, place: Place, problems: list[Problem]) -> Option | None:
+def _place(file: str, line: int, section: str, option: str = "") -> Place:
+    """Return a place whose path is such as ``[section] option``."""
+    parts = (f"[{legible(section)}]" if section else "", legible(option))
+    return Place(file, line, " ".join(part for part in parts if part))
+
+
+def _assignment(
+    line: str, file: str, number: int, section: str, problems: list[Problem]
+) -> IniOption | None:
     mark = min((line.find(mark) for mark in ":=" if mark in line), default=-1)
     if mark < 0:
         hint = "neither a [section], nor option = value, nor a # comment"
-        problems.append(Problem(place, f"{shown(line)} is {hint}"))
+        problems.append(Problem(_place(file, number, section), f"{shown(line)} is {hint}"))
         return None
     name, value = line[:mark].strip(), line[mark + 1 :].strip()
     if value and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1]
-    place = dataclasses.replace(place, option=name)
+    place = _place(file, number, section, name)
     if not name:
         problems.append(Problem(place, f"{shown(line)} has no option name before {line[mark]!r}"))
-    return Option(place, [value])
+    return IniOption(section, name, place, [value])
 
 
-def _orphan(place: Place, option: Option | None) -> Problem:
+def _orphan(place: Place, option: IniOption | None) -> Problem:
     if option is None:
         return Problem(place, "an indented line continues an option, but there is none above it")
     reason = "the value has ended: no blank line and no comment at the margin may stand inside it"

@@ -8,62 +8,19 @@ later (no such action, no such input) can still point at the line.
 
 import dataclasses
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from driver.errors import ProblemsError
-from driver.text.messages import legible
+from driver.text.problems import Place, ProblemsError
 
 FAILURES = ("instance_failure", "process_failure", "host_auto_failure", "host_rh_failure")
 PHASES = ("pre", "main", "post", "finally")
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where in a file something stands.
-
-    :param file: the file, as the operator named it.
-    :param line: line in it, counted from 1.
-    :param section: name of the section; empty before the first one.
-    :param option: name of the option; empty for what belongs to no option.
-    """
-
-    file: str
-    line: int
-    section: str
-    option: str = ""
-
-    def __str__(self) -> str:
-        section = f" [{legible(self.section)}]" if self.section else ""
-        option = f" {legible(self.option)}" if self.option else ""
-        return f"{self.file}:{self.line}:{section}{option}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong in a file, with a sentence for people that says what."""
-
-    place: Place
-    message: str
-
-    def __str__(self) -> str:
-        # A place in no section ends in the colon of its line already
-        return f"{str(self.place).rstrip(':')}: {self.message}"
-
-
 class MethodsError(ProblemsError):
-    """A file of recovery methods cannot be carried out as it is.
-
-    :param problems: everything that is wrong; kept by file and line.
-    """
+    """A file of recovery methods cannot be carried out as it is."""
 
     outcome = "nothing was compiled or installed"
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        # dict: the same sentence about the same place is said once
-        unique = dict.fromkeys(problems)
-        self.problems = sorted(unique, key=lambda found: (found.place.file, found.place.line))
-        super().__init__(self.problems)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from driver.methods.blocks import BLOCKS, OFFERED, Block
-from driver.methods.model import Methods, MethodsError, Place, Problem, Retry, Step, Task
+from driver.methods.model import Methods, MethodsError, Retry, Step, Task
 from driver.text.messages import listed, nearest, shown
+from driver.text.problems import Place, Problem
 from driver.workbooks.lint import Catalogue, Signature
 from driver.workbooks.literals import MARKS
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from driver.methods.model import Problem
 from driver.methods.resolve import Resolved
 from driver.text.messages import listed, nearest
+from driver.text.problems import Problem
 from driver.workbooks.literals import Yaql
 
 # `$.results.alert`, but no call such as `$.results.get(alert)`, which is null without the result

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from driver.methods.ini import Option
-from driver.methods.model import Place, Problem, Retry, Task
+from driver.methods.ini import IniOption
+from driver.methods.model import Retry, Task
 from driver.methods.names import NAME, NAME_RULE
-from driver.methods.values import Node, read_mapping
+from driver.methods.values import read_mapping
 from driver.text.messages import listed, nearest, shown
+from driver.text.problems import Place, Problem
+from driver.text.strict_yaml import YamlNode
 from driver.workbooks.literals import Yaql
 
 _LONGEST_TIMEOUT = 24 * 3600
@@ -17,7 +19,7 @@ _USUAL_DELAY = 10  # seconds; long enough for a service that restarts
 _ON_ERROR = ("fail", "continue")
 
 
-def read_task(name: str, option: Option, problems: list[Problem]) -> Task | None:
+def read_task(name: str, option: IniOption, problems: list[Problem]) -> Task | None:
     """Read the settings of a task.
 
     :param name: the name that the settings are for.
@@ -35,7 +37,7 @@ class _Settings:
     def __init__(self, problems: list[Problem]) -> None:
         self._problems = problems
 
-    def task(self, name: str, place: Place, root: Node) -> Task:
+    def task(self, name: str, place: Place, root: YamlNode) -> Task:
         given = self._mapping(
             root,
             {
@@ -59,7 +61,9 @@ class _Settings:
         )
         return Task(name, place, action or workflow, kind, places=places, **given)
 
-    def _mapping(self, node: Node, checks: dict[str, Callable[[Node], Any]]) -> dict[str, Any]:
+    def _mapping(
+        self, node: YamlNode, checks: dict[str, Callable[[YamlNode], Any]]
+    ) -> dict[str, Any]:
         """Return the checked values of a mapping by key, without those that are wrong."""
         for key, place in node.keys.items():
             if key not in checks:
@@ -69,13 +73,13 @@ class _Settings:
         checked = {key: check(valid[key]) for key, check in checks.items() if key in valid}
         return {key: value for key, value in checked.items() if value is not None}
 
-    def _called(self, node: Node) -> str | None:
+    def _called(self, node: YamlNode) -> str | None:
         if isinstance(node.value, str) and NAME.fullmatch(node.value):
             return node.value
         self._report(node.place, f"{_given(node)} is not a name: {NAME_RULE}")
         return None
 
-    def _input(self, node: Node) -> dict[str, Any] | None:
+    def _input(self, node: YamlNode) -> dict[str, Any] | None:
         if not isinstance(node.value, dict):
             self._report(node.place, f"input must be a mapping in braces{_not(node)}")
             return None
@@ -85,7 +89,7 @@ class _Settings:
         values: dict[str, Any] = node.plain()
         return values
 
-    def _retry(self, node: Node) -> Retry | None:
+    def _retry(self, node: YamlNode) -> Retry | None:
         if not isinstance(node.value, dict):
             count = self._whole("retry", node, _MOST_TRIES)
             return Retry(count, _USUAL_DELAY) if count else None
@@ -101,14 +105,14 @@ class _Settings:
             return None
         return Retry(given["count"], given.get("delay", _USUAL_DELAY)) if "count" in given else None
 
-    def _on_error(self, node: Node) -> str | None:
+    def _on_error(self, node: YamlNode) -> str | None:
         if node.value in _ON_ERROR:
             return str(node.value)
         hint = nearest(node.value, _ON_ERROR) if isinstance(node.value, str) else ""
         self._report(node.place, f"on_error must be fail or continue{_not(node)}{hint}")
         return None
 
-    def _whole(self, what: str, node: Node, most: int, unit: str = "") -> int | None:
+    def _whole(self, what: str, node: YamlNode, most: int, unit: str = "") -> int | None:
         value = node.value
         # type(): true is an int, too
         if type(value) is int and 1 <= value <= most:
@@ -121,9 +125,9 @@ class _Settings:
         self._problems.append(Problem(place, message))
 
 
-def _given(node: Node) -> str:
+def _given(node: YamlNode) -> str:
     return "an expression" if isinstance(node.value, Yaql) else shown(node.plain())
 
 
-def _not(node: Node) -> str:
+def _not(node: YamlNode) -> str:
     return f", not {_given(node)}"

@@ -1,55 +1,21 @@
-"""An action plan as plain data, and what can be wrong in a file that describes one."""
+"""An action plan as plain data."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from driver.errors import DriverError, ProblemsError
+from driver.errors import DriverError
 from driver.text.messages import listed, nearest, shown
+from driver.text.problems import ProblemsError
 
 ALWAYS, ANY = "ALWAYS", "ANY"
 RULES = (ALWAYS, ANY)
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where in a file something stands.
-
-    :param file: the file, as it was named.
-    :param line: line in it, counted from 1.
-    :param path: what stands there, for instance ``actions[2].parameters.flavor``.
-    """
-
-    file: str
-    line: int
-    path: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.path}" if self.path else f"{self.file}:{self.line}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong in a plan, with a sentence for people that says what."""
-
-    place: Place
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
-
-
 class PlanError(ProblemsError):
-    """A plan cannot be carried out as it is.
-
-    :param problems: everything that is wrong; kept by line.
-    """
+    """A plan cannot be carried out as it is."""
 
     outcome = "nothing was started"
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = sorted(dict.fromkeys(problems), key=lambda found: found.place.line)
-        super().__init__(self.problems)
 
 
 @dataclasses.dataclass(frozen=True)

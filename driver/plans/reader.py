@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from driver.plans.model import RULES, Action, Place, Plan, PlanError, Problem
+from driver.plans.model import RULES, Action, Plan, PlanError
 from driver.plans.order import cycle, parents_first
 from driver.plans.types import ACTION_TYPES, UUID
 from driver.text.messages import listed, nearest, shown
-from driver.text.strict_yaml import Node, read_documents
+from driver.text.problems import Place, Problem
+from driver.text.strict_yaml import YamlNode, read_documents
 
 _PLAN_KEYS = ("uuid", "strategy", "rule", "actions")
 _ACTION_KEYS = ("uuid", "type", "parameters", "parents", "name", "state")
@@ -38,8 +39,12 @@ def read_plan(text: str, file: str) -> Plan:
     :param file: name of the file, for messages.
     :raises PlanError: all that is wrong with it, each with its place.
     """
+    problems: list[Problem] = []
+    documents = read_documents(text, file, problems)
+    if problems:
+        raise PlanError(problems)
     reader = _Reader(file)
-    plan = reader.plan(read_documents(text, file))
+    plan = reader.plan(documents)
     if reader.problems or plan is None:
         raise PlanError(reader.problems)
     return plan
@@ -52,7 +57,7 @@ class _Reader:
         self._file = file
         self.problems: list[Problem] = []
 
-    def plan(self, documents: list[Node]) -> Plan | None:
+    def plan(self, documents: list[YamlNode]) -> Plan | None:
         shows = [one for one in documents if isinstance(one.value, dict)]
         lists = [one for one in documents if isinstance(one.value, list)]
         for one in documents:
@@ -72,7 +77,7 @@ class _Reader:
             return None
         return self._watchers(shows[0] if shows else None, lists[0])
 
-    def _own(self, document: Node) -> Plan | None:
+    def _own(self, document: YamlNode) -> Plan | None:
         fields = self._fields(document, _PLAN_KEYS, ("uuid", "actions"))
         rule = self._text(fields, "rule")
         if rule is not None and rule not in RULES:
@@ -83,7 +88,7 @@ class _Reader:
         uuid = self._uuid(fields, "uuid")
         return self._finish(uuid, found, self._text(fields, "strategy"), rule)
 
-    def _watchers(self, show: Node | None, listing: Node) -> Plan | None:
+    def _watchers(self, show: YamlNode | None, listing: YamlNode) -> Plan | None:
         fields = _renamed(show) if show else {}
         uuid = self._uuid(fields, "uuid") if show else None
         state = self._text(fields, "state")
@@ -113,7 +118,7 @@ class _Reader:
     def _finish(
         self,
         uuid: str | None,
-        found: list[dict[str, Node]],
+        found: list[dict[str, YamlNode]],
         strategy: str | None,
         rule: str | None,
     ) -> Plan | None:
@@ -124,7 +129,7 @@ class _Reader:
             return None
         return Plan(uuid, parents_first(one for _, one in known), strategy, rule)
 
-    def _action(self, fields: dict[str, Node]) -> Action | None:
+    def _action(self, fields: dict[str, YamlNode]) -> Action | None:
         uuid = self._uuid(fields, "uuid")
         type_ = self._text(fields, "type")
         parents = [
@@ -153,10 +158,10 @@ class _Reader:
             state == "SKIPPED",
         )
 
-    def _parameters(self, type_: str, fields: dict[str, Node]) -> Mapping[str, Any]:
+    def _parameters(self, type_: str, fields: dict[str, YamlNode]) -> Mapping[str, Any]:
         known = ACTION_TYPES[type_].parameters
         node = fields.get("parameters")
-        given: dict[str, Node] = {}
+        given: dict[str, YamlNode] = {}
         if node is not None and isinstance(node.value, dict):
             given = node.value
         elif node is not None and node.value is not None:
@@ -176,7 +181,7 @@ class _Reader:
                 self._say(value.place, f"{name} {wrong}")
         return {name: value.plain() for name, value in given.items()}
 
-    def _check_graph(self, found: list[tuple[dict[str, Node], Action]]) -> None:
+    def _check_graph(self, found: list[tuple[dict[str, YamlNode], Action]]) -> None:
         counts = Counter(action.uuid for _, action in found)
         seen: set[str] = set()
         for fields, action in found:
@@ -195,8 +200,8 @@ class _Reader:
             self._say(fields["parents"].place, f"a cycle, none of them could begin: {way}")
 
     def _fields(
-        self, node: Node, known: tuple[str, ...], required: tuple[str, ...]
-    ) -> dict[str, Node]:
+        self, node: YamlNode, known: tuple[str, ...], required: tuple[str, ...]
+    ) -> dict[str, YamlNode]:
         if not isinstance(node.value, dict):
             self._say(node.place, f"{shown(node.value)} is no mapping")
             return {}
@@ -208,11 +213,11 @@ class _Reader:
             self._require(node.value, name, node.place)
         return dict(node.value)
 
-    def _require(self, fields: dict[str, Node], name: str, place: Place) -> None:
+    def _require(self, fields: dict[str, YamlNode], name: str, place: Place) -> None:
         if name not in fields or fields[name].value is None:
             self._say(place, f"{name!r} is missing")
 
-    def _items(self, node: Node | None, what: str, missing: bool = False) -> list[Node]:
+    def _items(self, node: YamlNode | None, what: str, missing: bool = False) -> list[YamlNode]:
         if node is None or (missing and node.value is None):
             return []
         if isinstance(node.value, list):
@@ -220,7 +225,7 @@ class _Reader:
         self._say(node.place, f"{shown(node.value)} is not {what}")
         return []
 
-    def _text(self, fields: dict[str, Node], name: str) -> str | None:
+    def _text(self, fields: dict[str, YamlNode], name: str) -> str | None:
         node = fields.get(name)
         if node is None or node.value is None:
             return None
@@ -229,10 +234,10 @@ class _Reader:
         self._say(node.place, f"{shown(node.plain())} is not a text")
         return None
 
-    def _uuid(self, fields: dict[str, Node], name: str) -> str | None:
+    def _uuid(self, fields: dict[str, YamlNode], name: str) -> str | None:
         return self._as_uuid(fields[name]) if name in fields else None
 
-    def _as_uuid(self, node: Node) -> str | None:
+    def _as_uuid(self, node: YamlNode) -> str | None:
         if isinstance(node.value, str) and UUID.fullmatch(node.value):
             return node.value.lower()
         self._say(node.place, f"{shown(node.plain())} is not a UUID")
@@ -242,7 +247,7 @@ class _Reader:
         self.problems.append(Problem(place, message))
 
 
-def _is_watchers(document: Node) -> bool:
+def _is_watchers(document: YamlNode) -> bool:
     """Say whether a document with `actions` is Watcher's: its actions have an `action_type`."""
     listing = document.value["actions"].value
     first = listing[0].value if isinstance(listing, list) and listing else None
@@ -257,7 +262,7 @@ def _plainly(name: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def _renamed(node: Node) -> dict[str, Node]:
+def _renamed(node: YamlNode) -> dict[str, YamlNode]:
     """Return Watcher's fields under our names; those that it may have besides are not needed."""
     return {
         _WATCHER.get(_plainly(name), _plainly(name)): value for name, value in node.value.items()

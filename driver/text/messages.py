@@ -1,7 +1,10 @@
 """Names and values of a file in the sentences that people read."""
 
-import difflib
 from collections.abc import Iterable
+
+from mistral_actions.inputs import nearest
+
+__all__ = ["legible", "listed", "nearest", "shown"]
 
 _LONGEST = 60
 
@@ -22,17 +25,6 @@ def shown(value: object) -> str:
         return f"'{legible(value)}'"
     kinds = {bool: str(value).lower(), type(None): "null", dict: "a mapping", list: "a list"}
     return kinds.get(type(value)) or legible(repr(value))
-
-
-def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
-    """Return the end of a sentence that names what was probably meant; nothing if unclear.
-
-    :param name: what was given.
-    :param known: what there is.
-    :param likeness: from 0 to 1: how much it must be alike.
-    """
-    close = difflib.get_close_matches(name[:_LONGEST], sorted(known), n=1, cutoff=likeness)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def listed(names: Iterable[str]) -> str:

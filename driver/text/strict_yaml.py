@@ -1,39 +1,53 @@
 """Read YAML or JSON into plain data that knows its lines.
 
 What a value is must be plain to see: only ``true``, ``false``, ``null`` and decimal numbers are
-something else than text, as in JSON and unlike in YAML 1.1 (where ``on`` is true and ``1:30`` is
-90). Several JSON documents may follow each other, as the outputs of two commands do.
+something else than text. A bare word that YAML 1.1 reads in another way (``on`` is true there,
+``0123`` is 83, ``1:30`` is 90) is text, or refused where that is asked for. There are no anchors,
+and no tags but those that the caller knows.
+
+Several JSON documents may follow each other, as the outputs of two commands do.
 """
 
+import bisect
 import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import yaml
 
-from driver.plans.model import Place, PlanError, Problem
-from driver.text.messages import legible, shown
+from driver.text.messages import legible, listed, shown
+from driver.text.problems import Place, Problem
 
+# Deeper ones are of no use to anybody; who walks through a value may recurse
 _DEEPEST = 20
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
-_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _LONGEST_NUMBER = 400  # characters
+_WORDS = {"true": True, "True": True, "false": False, "False": False, "null": None, "~": None}
 _TEXT = "tag:yaml.org,2002:str"
+_YAML_1_1 = yaml.resolver.Resolver()
+_QUOTES = "text with , : ? # [ ] { } or quotes in it must be in quotes"
+
+#: Makes a value of the text behind a tag; a ValueError says why it cannot.
+ReadTag = Callable[[str], Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class YamlNode:
     """A value and where it stands.
 
     :param place: its beginning.
-    :param value: a scalar, a list of nodes, or a mapping of nodes by key.
+    :param value: a scalar, what a tag has made of one, a list of nodes, or a mapping of nodes.
+    :param keys: of a mapping: where the keys stand.
+    :param is_valid: False when something is wrong with it that is reported already.
     """
 
     place: Place
     value: Any
+    keys: Mapping[str, Place] = dataclasses.field(default_factory=dict)
+    is_valid: bool = True
 
     def plain(self) -> Any:
         """Return the value without the places."""
@@ -43,60 +57,102 @@ class Node:
             return [node.plain() for node in self.value]
         return self.value
 
-
-class _Loader(yaml.SafeLoader):
-    """Composes nodes; leaves it to us what a scalar is."""
-
-    yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's name and type
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node; an alias could make a document of a few lines endless."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        anchor = getattr(event, "anchor", None)
-        if anchor:
-            text = f"the anchor or alias {shown(anchor)}: write the value out"
-            raise yaml.MarkedYAMLError(problem=text, problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
+    def at(self, path: Iterable[str | int]) -> "YamlNode":
+        """Return the node to which keys and indexes lead."""
+        node = self
+        for step in path:
+            node = node.value[step]
+        return node
 
 
-def read_documents(text: str, file: str) -> list[Node]:
+@dataclasses.dataclass(frozen=True)
+class Notation:
+    """What a file may hold besides the data of JSON.
+
+    :param ambiguous: whether a bare word that YAML 1.1 reads in another way is text, and a
+        missing value null; otherwise they are problems.
+    :param tags: what may stand before a text, by the tag: such as ``!yaql``.
+    """
+
+    ambiguous: bool = True
+    tags: Mapping[str, ReadTag] = dataclasses.field(default_factory=dict)
+
+
+def read_document(
+    text: str, file: str, problems: list[Problem], notation: Notation | None = None
+) -> YamlNode | None:
+    """Return the one document in a text; parameters as of :func:`read_documents`.
+
+    :returns: None when it cannot be read, or there is none, or more than one.
+    """
+    before = len(problems)
+    nodes = read_documents(text, file, problems, notation)
+    if len(nodes) == 1:
+        return nodes[0]
+    if len(problems) == before:
+        message = "more than one document" if nodes else "there is nothing in it"
+        place = nodes[1].place if nodes else Place(file, 1)
+        problems.append(Problem(dataclasses.replace(place, path=""), message))
+    return None
+
+
+def read_documents(
+    text: str, file: str, problems: list[Problem], notation: Notation | None = None
+) -> list[YamlNode]:
     """Return the documents in a text.
 
     :param text: one or several JSON documents, or YAML.
     :param file: name of the file, for messages.
-    :raises PlanError: it is neither, or there is a key twice, or a value that is no plain data.
+    :param problems: what is wrong is added here: a text that is neither, a key that is given
+        twice, a value that is no plain data.
+    :param notation: what else it may hold; None: nothing.
+    :returns: what could be read.
     """
-    problems: list[Problem] = []
+    text = text.removeprefix("\ufeff")
+    lines = _Lines(text)
     try:
-        nodes = [
-            _node(node, Place(file, 0), line, problems)
-            for line, part in _parts(text.removeprefix("\ufeff"))
-            for node in yaml.compose_all(part, Loader=_Loader)
-            if node is not None
+        return [
+            document
+            for start, part in _parts(text)
+            for document in _Reader(part, file, lines, start, problems, notation).documents()
         ]
+    except _TooDeep:
+        return []  # reported already
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = ", ".join(part for part in (error.context, error.problem) if part)
-        line = mark.line + 1 if mark else 1
-        raise _unreadable(file, line, reason) from error
+        reason, mark = reason_of(error)
+        line = lines.of(mark.index) if mark else 1
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        raise _unreadable(file, line, f"the character U+{error.character:04X}") from error
+        line, reason = lines.of(error.position), f"the character U+{error.character:04X}"
     except (ValueError, OverflowError) as error:  # escapes such as "\UFFFFFFFF" reach chr()
-        raise _unreadable(file, 1, str(error)) from error
-    except RecursionError as error:
-        raise _unreadable(file, 1, "too many brackets inside each other") from error
-    if problems:
-        raise PlanError(problems)
-    return nodes
+        line, reason = 1, str(error)
+    message = f"neither JSON nor YAML: {legible(reason, 120)}; {_QUOTES}"
+    problems.append(Problem(Place(file, line), message))
+    return []
 
 
-def _unreadable(file: str, line: int, reason: str) -> PlanError:
-    return PlanError([Problem(Place(file, line), f"neither JSON nor YAML: {legible(reason, 200)}")])
+def reason_of(error: yaml.MarkedYAMLError) -> tuple[str, yaml.Mark | None]:
+    """Return what PyYAML says about an error, and where it is."""
+    reason = ", ".join(part for part in (error.context, error.problem) if part)
+    return reason, error.problem_mark or error.context_mark
+
+
+class _TooDeep(Exception):
+    """The rest is not read; why is reported already."""
+
+
+class _Lines:
+    """The lines of a text as editors count them: YAML's marks see more line ends."""
+
+    def __init__(self, text: str) -> None:
+        # What is missing is missing at the end, which is no line of its own
+        self._ends = [match.start() for match in re.finditer("\n", text.rstrip("\n"))]
+
+    def of(self, offset: int) -> int:
+        return bisect.bisect_left(self._ends, offset) + 1
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """Yield documents with the lines before them: JSON one by one, anything else as it is."""
+    """Yield documents and where they begin: JSON one by one, anything else as it is."""
     found, at = [], 0
     while rest := text[at:].lstrip():
         at = len(text) - len(rest)
@@ -104,78 +160,140 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
             if rest[0] not in "[{":
                 raise ValueError("not what a command prints")
             _, end = json.JSONDecoder().raw_decode(rest)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = [(0, text)]
             break
         # a tab cannot stand in JSON's texts, and YAML does not take it as a space
-        found.append((text.count("\n", 0, at), rest[:end].replace("\t", " ")))
+        found.append((at, rest[:end].replace("\t", " ")))
         at += end
     yield from found
 
 
-def _node(node: yaml.Node, place: Place, line: int, problems: list[Problem]) -> Node:
-    """Return a node of ours.
+class _Reader:
+    """Builds nodes from YAML's events: these still show each tag, anchor and quote."""
 
-    :param place: of it; the line is still missing.
-    :param line: lines before the document.
-    """
-    place = dataclasses.replace(place, line=line + node.start_mark.line + 1)
-    if place.path.count(".") + place.path.count("[") > _DEEPEST:
-        problems.append(Problem(place, "too many levels"))
-        return Node(place, None)
-    if node.tag not in (_TEXT, _Loader.DEFAULT_MAPPING_TAG, _Loader.DEFAULT_SEQUENCE_TAG):
-        problems.append(Problem(place, f"the tag {shown(node.tag)}: there are none here"))
-    if isinstance(node, yaml.SequenceNode):
-        items = [
-            _node(item, dataclasses.replace(place, path=f"{place.path}[{number}]"), line, problems)
-            for number, item in enumerate(node.value)
-        ]
-        return Node(place, items)
-    if isinstance(node, yaml.MappingNode):
-        return Node(place, _mapping(node, place, line, problems))
-    try:
-        is_plain = isinstance(node, yaml.ScalarNode) and node.style is None
-        return Node(place, _scalar(str(node.value), is_plain))
-    except ValueError as error:
-        problems.append(Problem(place, str(error)))
-        return Node(place, None)
+    def __init__(
+        self,
+        text: str,
+        file: str,
+        lines: _Lines,
+        start: int,
+        problems: list[Problem],
+        notation: Notation | None,
+    ) -> None:
+        self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._file = file
+        self._lines = lines
+        self._start = start
+        self._problems = problems
+        self._notation = notation or Notation()
+
+    def documents(self) -> Iterator[YamlNode]:
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                yield self._node(next(self._events), "", 0)
+
+    def _node(self, event: yaml.Event, path: str, depth: int) -> YamlNode:
+        # Not the mark's line: see _Lines
+        index = event.start_mark.index if event.start_mark else 0
+        place = Place(self._file, self._lines.of(self._start + index), path)
+        if depth > _DEEPEST:
+            self._report(place, f"more than {_DEEPEST} levels inside each other")
+            raise _TooDeep
+        anchor = event.anchor if isinstance(event, yaml.NodeEvent) else None
+        if anchor:
+            self._report(place, f"the anchor or alias {shown(anchor)}: write the value out")
+        if isinstance(event, yaml.MappingStartEvent):
+            node = self._mapping(place, depth)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            node = YamlNode(place, self._list(path, depth))
+        elif isinstance(event, yaml.ScalarEvent):
+            node = self._scalar(event, place)
+        else:  # an alias
+            node = YamlNode(place, None)
+        if isinstance(event, yaml.CollectionStartEvent) and event.tag:
+            self._unknown_tag(place, event.tag)
+        return dataclasses.replace(node, is_valid=False) if anchor else node
+
+    def _list(self, path: str, depth: int) -> list[YamlNode]:
+        nodes: list[YamlNode] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            nodes.append(self._node(event, f"{path}[{len(nodes)}]", depth + 1))
+        return nodes
+
+    def _mapping(self, place: Place, depth: int) -> YamlNode:
+        nodes: dict[str, YamlNode] = {}
+        keys: dict[str, Place] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            name = event.value if isinstance(event, yaml.ScalarEvent) else ""
+            prefix = f"{place.path}." if place.path and name else place.path
+            path = f"{prefix}{legible(name)}"
+            key = self._node(event, path, depth + 1)
+            value = self._node(next(self._events), path, depth + 1)
+            if not key.is_valid:
+                continue
+            if not isinstance(key.value, str):
+                given = shown(key.plain())
+                self._report(key.place, f"a key must be text; {given} is none: put it in quotes")
+            elif key.value in nodes:
+                first = f"first in line {keys[key.value].line}"
+                self._report(key.place, f"the key {shown(key.value)} is given again ({first})")
+            else:
+                nodes[key.value], keys[key.value] = value, key.place
+        return YamlNode(place, nodes, keys)
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> YamlNode:
+        try:
+            text = _whole(str(event.value))
+            if not event.tag:
+                return YamlNode(place, text if event.style else self._bare(text))
+            if event.tag in self._notation.tags:
+                return YamlNode(place, self._notation.tags[event.tag](text))
+            self._unknown_tag(place, event.tag)
+        except ValueError as error:
+            self._report(place, str(error))
+        return YamlNode(place, None, is_valid=False)
+
+    def _bare(self, text: str) -> Any:
+        """Return what a scalar without quotes is; a ValueError says what is wrong."""
+        value = _WORDS[text] if text in _WORDS else _number(text)
+        if self._notation.ambiguous:
+            return value if text else None
+        if not text:
+            raise ValueError('a value is missing: write it, or null, or ""')
+        tag = _YAML_1_1.resolve(  # type: ignore[no-untyped-call]
+            yaml.ScalarNode, text, (True, False)
+        )
+        if (tag == _TEXT) != isinstance(value, str):
+            meaning = "true or false, a plain decimal number, or the text in quotes"
+            raise ValueError(f"{shown(text)} can be read in two ways: write {meaning}")
+        return value
+
+    def _unknown_tag(self, place: Place, tag: str) -> None:
+        known = self._notation.tags
+        hint = f"only {listed(known)} may stand before a text" if known else "there are none here"
+        self._report(place, f"the tag {shown(tag.replace('tag:yaml.org,2002:', '!!'))}: {hint}")
+
+    def _report(self, place: Place, message: str) -> None:
+        self._problems.append(Problem(place, message))
 
 
-def _mapping(
-    node: yaml.MappingNode, place: Place, line: int, problems: list[Problem]
-) -> dict[str, Node]:
-    found: dict[str, Node] = {}
-    for key, value in node.value:
-        at = dataclasses.replace(place, line=line + key.start_mark.line + 1)
-        if not isinstance(key, yaml.ScalarNode):
-            problems.append(Problem(at, "a key that is no text"))
-            continue
-        name = legible(str(key.value))
-        path = f"{place.path}.{name}" if place.path else name
-        if str(key.value) in found:
-            problems.append(Problem(dataclasses.replace(at, path=path), "given again"))
-        inside = dataclasses.replace(place, path=path)
-        found[str(key.value)] = _node(value, inside, line, problems)
-    return found
-
-
-def _scalar(text: str, is_plain: bool) -> Any:
-    """Return text, number, true, false or None; a ValueError says what is wrong."""
-    if is_plain:
-        if text in _WORDS:
-            return _WORDS[text]
-        number = _NUMBER.fullmatch(text)
-        if number and len(text) > _LONGEST_NUMBER:
-            raise ValueError("a number that is too long")
-        if number and not (number[1] or number[2]):
-            return int(text)
-        if number:
-            value = float(text)
-            if not math.isfinite(value):
-                raise ValueError(f"{legible(text)} is too large")
+def _number(text: str) -> Any:
+    """Return the number that a text is, or the text; a ValueError: nobody can carry it on."""
+    number = _NUMBER.fullmatch(text)
+    if not number:
+        return text
+    is_whole = not (number[1] or number[2])
+    if len(text) <= _LONGEST_NUMBER:
+        value = int(text) if is_whole else float(text)
+        if math.isfinite(value):
             return value
-    # JSON writes what is beyond 16 bits as two halves
+    raise ValueError(f"{legible(text)} is too large a number")
+
+
+def _whole(text: str) -> str:
+    """Join the halves of characters that JSON writes as two escapes."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise ValueError(f"{shown(text)} is no text: half a character") from None
+        raise ValueError("half of a character (\\ud800 to \\udfff): write it whole") from None

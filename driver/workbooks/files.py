@@ -15,24 +15,19 @@ from typing import Any
 
 import yaml
 
+from driver.text.problems import Place, Problem, ProblemsError
+from driver.text.strict_yaml import reason_of
+
 _SHARE = pathlib.Path("share", "mistral-recovery", "workbooks")
 # Every workbook is called recovery.<subject>: a foreign directory "workbooks" in site-packages
 # does not match.
 _PATTERN = "recovery.*.yaml"
 
 
-class WorkbookError(ValueError):
-    """A workbook cannot be found or read; the message is written for people.
+class InvalidWorkbooksError(ProblemsError):
+    """Workbooks cannot be found, read or installed."""
 
-    :param message: what is wrong.
-    :param path: the file or directory that is meant.
-    :param line: line in the file, counted from 1; None when no single line is to blame.
-    """
-
-    def __init__(self, message: str, path: pathlib.Path, line: int | None = None) -> None:
-        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
-        self.path = path
-        self.line = line
+    outcome = "nothing was written to Mistral"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,13 +72,13 @@ class Workbook:
 def find_workbooks() -> pathlib.Path:
     """Return the directory of the pack's workbooks.
 
-    :raises WorkbookError: when neither a checkout nor an installed pack has them.
+    :raises InvalidWorkbooksError: neither a checkout nor an installed pack has them.
     """
     for directory in _candidates():
         if any(directory.glob(_PATTERN)):
             return directory
     tried = ", ".join(str(directory) for directory in _candidates())
-    raise WorkbookError(
+    raise _invalid(
         f"the workbooks of the pack are not installed here (looked in {tried})",
         pathlib.Path(__file__).parent,
     )
@@ -93,26 +88,35 @@ def read_workbooks(directory: pathlib.Path | None = None) -> list[Workbook]:
     """Read every workbook of a directory, in the order of their names.
 
     :param directory: where the ``*.yaml`` files are; None means the pack's own.
-    :raises WorkbookError: when there is none, or one of them is not a workbook.
+    :raises InvalidWorkbooksError: there is none, or some are no workbooks; all of these are named.
     """
     directory = find_workbooks() if directory is None else directory
     paths = sorted(directory.glob("*.yaml"))
     if not paths:
-        raise WorkbookError("there is no workbook (*.yaml) in this directory", directory)
-    return [read_workbook(path) for path in paths]
+        raise _invalid("there is no workbook (*.yaml) in this directory", directory)
+    workbooks: list[Workbook] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            workbooks.append(read_workbook(path))
+        except InvalidWorkbooksError as error:
+            problems += error.problems
+    if problems:
+        raise InvalidWorkbooksError(problems)
+    return workbooks
 
 
 def read_workbook(path: pathlib.Path) -> Workbook:
     """Read one workbook.
 
     :param path: the file.
-    :raises WorkbookError: when the file cannot be read, is not YAML, or is not a workbook called
-        like the file.
+    :raises InvalidWorkbooksError: the file cannot be read, is not YAML, or is not a workbook
+        called like the file.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WorkbookError(f"cannot be read: {error}", path) from error
+        raise _invalid(f"cannot be read: {error}", path) from error
     return parse_workbook(text, path)
 
 
@@ -121,22 +125,22 @@ def parse_workbook(text: str, path: pathlib.Path) -> Workbook:
 
     :param text: the YAML.
     :param path: where it comes from, for messages; its name must be the workbook's name.
-    :raises WorkbookError: as :func:`read_workbook`.
+    :raises InvalidWorkbooksError: as :func:`read_workbook`.
     """
     definition = _parse(text, path)
     if not isinstance(definition, dict):
-        raise WorkbookError("not a workbook: the file is no YAML mapping", path, 1)
+        raise _invalid("not a workbook: the file is no YAML mapping", path, 1)
     if str(definition.get("version")) != "2.0":
-        raise WorkbookError("a workbook says version: '2.0'", path, _line(text, "version"))
+        raise _invalid("a workbook says version: '2.0'", path, _line(text, "version"))
     workflows = definition.get("workflows")
     if not isinstance(workflows, dict) or not workflows:
-        raise WorkbookError("a workbook has workflows", path, _line(text, "workflows"))
+        raise _invalid("a workbook has workflows", path, _line(text, "workflows"))
     for name, workflow in workflows.items():
         if name != "version" and not isinstance(workflow, dict):
-            raise WorkbookError(f"workflow {name} is no mapping", path, _line(text, "workflows"))
+            raise _invalid(f"workflow {name} is no mapping", path, _line(text, "workflows"))
     name = definition.get("name")
     if name != path.stem:
-        raise WorkbookError(
+        raise _invalid(
             f"the workbook is called {name!r} but its file {path.name!r};"
             f" expected name: {path.stem}",
             path,
@@ -222,17 +226,18 @@ def signature_of(node: yaml.Node) -> Signature:
     )
 
 
+def _invalid(message: str, path: pathlib.Path, line: int = 0) -> InvalidWorkbooksError:
+    return InvalidWorkbooksError([Problem(Place(str(path), line), message)])
+
+
 def _parse(text: str, path: pathlib.Path) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        reason = ", ".join(part for part in (error.context, error.problem) if part)
-        raise WorkbookError(
-            f"broken YAML: {reason}", path, mark.line + 1 if mark else None
-        ) from error
+        reason, mark = reason_of(error)
+        raise _invalid(f"broken YAML: {reason}", path, mark.line + 1 if mark else 0) from error
     except yaml.YAMLError as error:
-        raise WorkbookError(f"broken YAML: {error}", path) from error
+        raise _invalid(f"broken YAML: {error}", path) from error
 
 
 def _line(text: str, key: str) -> int:

@@ -1,22 +1,21 @@
 """Install workbooks in a Mistral: all checked first, then only what changed is written."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from driver.errors import InvalidWorkbooksError, RefusedError
+from driver.errors import RefusedError
 from driver.mistral.client import MistralClient
 from driver.mistral.records import Record, decoded
+from driver.text.problems import Place, Problem, by_line
 from driver.workbooks.files import (
+    InvalidWorkbooksError,
     Signature,
     Workbook,
-    WorkbookError,
     parse_signature,
-    read_workbook,
-    read_workbooks,
 )
 from driver.workbooks.header import METHODS_WORKBOOK, is_operators
-from driver.workbooks.lint import Catalogue, Problem, lint
+from driver.workbooks.lint import Catalogue, lint
 
 # What Mistral calls the owner of everything while its authentication is off.
 _NO_PROJECT = "<default-project>"
@@ -36,7 +35,7 @@ def sync(mistral: MistralClient, workbooks: list[Workbook], public: bool = False
     kept = {book.name for book in workbooks if _is_customised(book, there.get(book.name))}
     problems = check(mistral, workbooks)
     if problems:
-        raise InvalidWorkbooksError([str(problem) for problem in problems])
+        raise InvalidWorkbooksError(problems)
     done = install(mistral, [book for book in workbooks if book.name not in kept], public)
     return {book.name: done.get(book.name, "kept") for book in workbooks}
 
@@ -63,21 +62,6 @@ def install(
         raise
 
 
-def load(directory: Path | None = None) -> list[Workbook]:
-    """Read the workbooks to install.
-
-    :param directory: where they are; None means the pack's own.
-    :raises InvalidWorkbooksError: some cannot be read; all of these are named.
-    """
-    try:
-        return read_workbooks(directory)
-    except WorkbookError as error:
-        first = str(error)
-    paths = sorted(directory.glob("*.yaml")) if directory else []
-    broken = [problem for path in paths for problem in _unreadable(path)]
-    raise InvalidWorkbooksError(broken or [first])
-
-
 def check(
     mistral: MistralClient, workbooks: list[Workbook], known: Catalogue | None = None
 ) -> list[Problem]:
@@ -90,7 +74,7 @@ def check(
         message = mistral.validate_workbook(book.text)
         if message:
             problems.append(_refused_by_mistral(book.path, message))
-    return sorted(problems, key=lambda problem: (str(problem.file), problem.line))
+    return by_line(problems)
 
 
 def catalogue(mistral: MistralClient, workbooks: Iterable[Workbook] = ()) -> Catalogue:
@@ -138,13 +122,6 @@ def _is_customised(book: Workbook, there: Record | None) -> bool:
     return is_default and there is not None and is_operators(there["definition"])
 
 
-def _unreadable(path: Path) -> Iterator[str]:
-    try:
-        read_workbook(path)
-    except WorkbookError as error:
-        yield str(error)
-
-
 def _install(
     mistral: MistralClient, book: Workbook, there: Record | None, public: bool | None
 ) -> str:
@@ -164,4 +141,4 @@ def _refused_by_mistral(path: Path, message: str) -> Problem:
     """Return Mistral's own complaint as a problem: it seldom says where."""
     where = re.search(r"line (\d+)", message)
     text = " ".join(message.split())
-    return Problem(path, int(where[1]) if where else 1, "Mistral says", text[:500])
+    return Problem(Place(str(path), int(where[1]) if where else 1, "Mistral says"), text[:500])

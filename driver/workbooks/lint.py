@@ -9,8 +9,6 @@ Mistral has, and calls nobody.
 """
 
 import dataclasses
-import difflib
-import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
@@ -19,6 +17,8 @@ import yaml
 from yaql.language import expressions as ast
 from yaql.language.exceptions import YaqlException
 
+from driver.text.messages import nearest
+from driver.text.problems import Place, Problem, by_line
 from driver.workbooks import yaql_grammar
 from driver.workbooks.files import (
     Signature,
@@ -34,7 +34,7 @@ from driver.workbooks.files import (
     walk,
 )
 
-__all__ = ["OUTPUT_KEYS", "Catalogue", "Problem", "Signature", "lint", "parse_signature"]
+__all__ = ["OUTPUT_KEYS", "Catalogue", "Signature", "lint", "parse_signature"]
 
 OUTPUT_KEYS = frozenset({"state", "reason", "message", "details"})
 
@@ -82,34 +82,17 @@ class Catalogue:
 
 
 @dataclasses.dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong in a workbook.
+class _Scope:
+    """What is looked at: a workbook, or a workflow or task in it."""
 
-    :param file: the workbook's file.
-    :param line: line in it, counted from 1.
-    :param place: what stands there, for instance ``workflow recover, task plan_recovery``.
-    :param message: what is wrong, for people.
-    """
-
-    file: pathlib.Path
-    line: int
-    place: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.place}: {self.message}"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    file: pathlib.Path
+    file: str
     book: str
     name: str
 
     def problem(self, node: yaml.Node, message: str) -> Problem:
-        return Problem(self.file, line_of(node), self.name, message)
+        return Problem(Place(self.file, line_of(node), self.name), message)
 
-    def inside(self, name: str) -> "_Place":
+    def inside(self, name: str) -> "_Scope":
         return dataclasses.replace(self, name=f"{self.name}, {name}")
 
 
@@ -126,77 +109,77 @@ def lint(workbooks: Iterable[Workbook], catalogue: Catalogue) -> list[Problem]:
             for name, node in entries(child(root, kind)):
                 known[f"{book.name}.{name.value}"] = signature_of(node)
     catalogue = Catalogue(actions, workflows, catalogue.functions)
-    problems = {problem for book, root in books for problem in _book(book, root, catalogue)}
-    return sorted(problems, key=lambda found: (found.file, found.line, found.message))
+    return by_line(problem for book, root in books for problem in _book(book, root, catalogue))
 
 
 def _book(book: Workbook, root: yaml.Node, catalogue: Catalogue) -> Iterator[Problem]:
-    place = _Place(book.path, book.name, f"workbook {book.name}")
+    scope = _Scope(str(book.path), book.name, f"workbook {book.name}")
     shared = anchors(book)
     for line, anchor in shared:
-        yield Problem(place.file, line, place.name, f"anchor or alias {anchor!r}: write it out")
+        place = Place(scope.file, line, scope.name)
+        yield Problem(place, f"anchor or alias {anchor!r}: write it out")
     if shared:
         return  # an alias may contain itself: nothing else can be said safely
     if book.path.name != f"{book.name}.yaml":
-        yield place.problem(root, f"the file must be called {book.name}.yaml")
-    yield from _style(place, root)
-    yield from _unknown_keys(place, root, _BOOK_KEYS)
-    yield from _missing(place, root, "description")
+        yield scope.problem(root, f"the file must be called {book.name}.yaml")
+    yield from _style(scope, root)
+    yield from _unknown_keys(scope, root, _BOOK_KEYS)
+    yield from _missing(scope, root, "description")
     for name, workflow in entries(child(root, "workflows")):
         if name.value != "version":
             yield from _workflow(
-                dataclasses.replace(place, name=f"workflow {name.value}"), name, workflow, catalogue
+                dataclasses.replace(scope, name=f"workflow {name.value}"), name, workflow, catalogue
             )
 
 
 def _workflow(
-    place: _Place, name: yaml.Node, node: yaml.Node, catalogue: Catalogue
+    scope: _Scope, name: yaml.Node, node: yaml.Node, catalogue: Catalogue
 ) -> Iterator[Problem]:
     defaults, tasks = child(node, "task-defaults"), child(node, "tasks")
-    yield from _unknown_keys(place, node, _WORKFLOW_KEYS)
-    yield from _missing(place, node, "description", "tags", at=name)
-    yield from _outputs(place, name, node)
+    yield from _unknown_keys(scope, node, _WORKFLOW_KEYS)
+    yield from _missing(scope, node, "description", "tags", at=name)
+    yield from _outputs(scope, name, node)
     if not child(defaults, "on-error"):
         silent = [task.value for task, body in entries(tasks) if not child(body, "on-error")]
         if silent:
             text = f"no on-error in task-defaults or in {', '.join(silent)}: no report of an error"
-            yield place.problem(name, text)
-    yield from _unknown_keys(place.inside("task-defaults"), defaults, _DEFAULTS_KEYS)
+            yield scope.problem(name, text)
+    yield from _unknown_keys(scope.inside("task-defaults"), defaults, _DEFAULTS_KEYS)
     for key in _ON_KEYS:
         publish = child(child(defaults, key), "publish")
         if publish:
-            yield place.problem(publish, f"Mistral ignores publish in task-defaults {key}")
+            yield scope.problem(publish, f"Mistral ignores publish in task-defaults {key}")
     for task, body in entries(tasks):
-        inside = place.inside(f"task {task.value}")
+        inside = scope.inside(f"task {task.value}")
         yield from _task(inside, task, body, defaults, catalogue)
     if text_of(child(node, "type")) != "reverse":
-        yield from _flow(place, tasks, defaults)
-    yield from _expressions(place, node, catalogue)
+        yield from _flow(scope, tasks, defaults)
+    yield from _expressions(scope, node, catalogue)
 
 
 def _task(
-    place: _Place, name: yaml.Node, node: yaml.Node, defaults: yaml.Node | None, known: Catalogue
+    scope: _Scope, name: yaml.Node, node: yaml.Node, defaults: yaml.Node | None, known: Catalogue
 ) -> Iterator[Problem]:
-    yield from _missing(place, node, "description", at=name)
+    yield from _missing(scope, node, "description", at=name)
     for key, _ in entries(node):
         if key.value in _TOO_NEW_KEYS:
-            yield place.problem(key, f"{key.value}: unknown to Mistral before release 16")
+            yield scope.problem(key, f"{key.value}: unknown to Mistral before release 16")
     for kind, signatures in (("action", known.actions), ("workflow", known.workflows)):
         call = child(node, kind)
         if call is not None:
-            yield from _call(place, kind, call, child(node, "input"), signatures)
+            yield from _call(scope, kind, call, child(node, "input"), signatures)
     action = child(node, "action")
     if action is None or text_of(action).partition(" ")[0] in _HARMLESS_ACTIONS:
         return
     for policy in ("retry", "safe-rerun"):
         if not child(node, policy) and not child(defaults, policy):
-            yield place.problem(
+            yield scope.problem(
                 name, f"no {policy}, here or in task-defaults: a killed process ends the workflow"
             )
 
 
 def _call(
-    place: _Place,
+    scope: _Scope,
     kind: str,
     call: yaml.Node,
     more: yaml.Node | None,
@@ -205,37 +188,37 @@ def _call(
     name, _, inline = text_of(call).partition(" ")
     if name.startswith("<%"):
         return  # chosen while it runs
-    signature = signatures.get(f"{place.book}.{name}") or signatures.get(name)
+    signature = signatures.get(f"{scope.book}.{name}") or signatures.get(name)
     if signature is None:
-        yield place.problem(call, f"unknown {kind} {name!r}" + _nearest(name, signatures))
+        yield scope.problem(call, f"unknown {kind} {name!r}" + nearest(name, signatures))
         return
     given = {match[1]: call for match in _PARAMETER.finditer(inline)}
     rest = _PARAMETER.sub("", inline).strip()
     if rest:
-        yield place.problem(call, f"Mistral ignores {rest!r}: quote the value or use input:")
+        yield scope.problem(call, f"Mistral ignores {rest!r}: quote the value or use input:")
     given |= {key.value: key for key, _ in entries(more)}
     accepted = signature.required | signature.optional
     for key, node in given.items():
         if key not in accepted and not signature.takes_any:
-            hint = _nearest(key, accepted)
-            yield place.problem(node, f"{kind} {name} has no input {key!r}{hint}")
+            hint = nearest(key, accepted)
+            yield scope.problem(node, f"{kind} {name} has no input {key!r}{hint}")
     if more is None or isinstance(more, yaml.MappingNode):
         for key in sorted(signature.required - set(given)):
-            yield place.problem(call, f"{kind} {name} needs the input {key!r}")
+            yield scope.problem(call, f"{kind} {name} needs the input {key!r}")
 
 
-def _outputs(place: _Place, name: yaml.Node, node: yaml.Node) -> Iterator[Problem]:
+def _outputs(scope: _Scope, name: yaml.Node, node: yaml.Node) -> Iterator[Problem]:
     for key in ("output", "output-on-error"):
         output = child(node, key)
         keys = {entry.value for entry, _ in entries(output)}
         if keys != OUTPUT_KEYS:
             wanted, found = (", ".join(sorted(names)) for names in (OUTPUT_KEYS, keys))
-            yield place.problem(
+            yield scope.problem(
                 output or name, f"{key} must have the keys {wanted}; it has {found or 'none'}"
             )
 
 
-def _flow(place: _Place, tasks: yaml.Node | None, defaults: yaml.Node | None) -> Iterator[Problem]:
+def _flow(scope: _Scope, tasks: yaml.Node | None, defaults: yaml.Node | None) -> Iterator[Problem]:
     names = {name.value: name for name, _ in entries(tasks)}
     leads_to: dict[str, set[str]] = {name: set() for name in names}
     for task, body in entries(tasks):
@@ -247,7 +230,7 @@ def _flow(place: _Place, tasks: yaml.Node | None, defaults: yaml.Node | None) ->
     inbound = set().union(*leads_to.values())
     starts = [name for name in names if name not in inbound]
     for name in starts[1:]:
-        yield place.inside(f"task {name}").problem(
+        yield scope.inside(f"task {name}").problem(
             names[name], f"no task leads here: Mistral starts it at once, beside {starts[0]}"
         )
     reached, ahead = set(starts), list(starts)
@@ -257,56 +240,56 @@ def _flow(place: _Place, tasks: yaml.Node | None, defaults: yaml.Node | None) ->
         ahead += new
     for name in names:
         if name not in reached:
-            yield place.inside(f"task {name}").problem(names[name], "can never be reached")
+            yield scope.inside(f"task {name}").problem(names[name], "can never be reached")
 
 
-def _style(place: _Place, root: yaml.Node) -> Iterator[Problem]:
+def _style(scope: _Scope, root: yaml.Node) -> Iterator[Problem]:
     for node in walk(root):
         seen: set[str] = set()
         for key, _ in entries(node):
             if key.value in seen:
-                yield place.problem(key, f"the key {key.value!r} is given again")
+                yield scope.problem(key, f"the key {key.value!r} is given again")
             seen.add(key.value)
         is_flow = isinstance(node, yaml.CollectionNode) and node.flow_style
         if is_flow and any(re.search(r"<%|fail\(", text_of(inner)) for inner in walk(node)):
-            yield place.problem(node, "flow style breaks at commas in expressions: use blocks")
+            yield scope.problem(node, "flow style breaks at commas in expressions: use blocks")
     for node in walk(root, but="description"):
         text = text_of(node)
         if _JINJA.search(_YAQL.sub("", text)):
-            yield place.problem(node, "a Jinja expression: the pack is YAQL only")
+            yield scope.problem(node, "a Jinja expression: the pack is YAQL only")
         if "<%" in _YAQL.sub("", text):
-            yield place.problem(node, "an expression without end on its line stays plain text")
+            yield scope.problem(node, "an expression without end on its line stays plain text")
 
 
-def _expressions(place: _Place, node: yaml.Node, catalogue: Catalogue) -> Iterator[Problem]:
+def _expressions(scope: _Scope, node: yaml.Node, catalogue: Catalogue) -> Iterator[Problem]:
     tasks = child(node, "tasks")
     task_names = {name.value for name, _ in entries(tasks)}
     variables = _SYSTEM_VARIABLES | _provided(node)
     for key, value in entries(node):
         if key.value != "tasks":
-            yield from _scalars(place, value, variables, task_names, catalogue)
+            yield from _scalars(scope, value, variables, task_names, catalogue)
     for name, body in entries(tasks):
-        inside = place.inside(f"task {name.value}")
+        inside = scope.inside(f"task {name.value}")
         items = walk(child(body, "with-items"))
         local = {text_of(item).partition(" in ")[0].strip() for item in items}
         yield from _scalars(inside, body, variables | local, task_names, catalogue)
 
 
 def _scalars(
-    place: _Place, node: yaml.Node, variables: Set[str], tasks: Set[str], known: Catalogue
+    scope: _Scope, node: yaml.Node, variables: Set[str], tasks: Set[str], known: Catalogue
 ) -> Iterator[Problem]:
     for scalar in walk(node, but="description"):
         for expression in _YAQL.findall(text_of(scalar)):
             try:
                 used = set(_uses(yaql_grammar.parse(expression)))
             except YaqlException as error:
-                yield place.problem(scalar, f"not YAQL: {expression.strip()} ({error})")
+                yield scope.problem(scalar, f"not YAQL: {expression.strip()} ({error})")
                 continue
             for kind, name in sorted(used):
                 names = {"variable": variables, "task": tasks, "function": known.functions}[kind]
                 standard = kind == "function" and yaql_grammar.is_standard(name)
                 if names is not None and name not in names and not standard:
-                    yield place.problem(scalar, f"unknown {kind} {name!r}" + _nearest(name, names))
+                    yield scope.problem(scalar, f"unknown {kind} {name!r}" + nearest(name, names))
 
 
 def _uses(node: Any, in_context: bool = True) -> Iterator[tuple[str, str]]:
@@ -373,21 +356,16 @@ def _provided(workflow: yaml.Node) -> set[str]:
     return provided
 
 
-def _unknown_keys(place: _Place, node: yaml.Node | None, known: Set[str]) -> Iterator[Problem]:
+def _unknown_keys(scope: _Scope, node: yaml.Node | None, known: Set[str]) -> Iterator[Problem]:
     for key, _ in entries(node):
         if key.value not in known:
-            yield place.problem(key, f"unknown key {key.value!r}" + _nearest(key.value, known))
+            yield scope.problem(key, f"unknown key {key.value!r}" + nearest(key.value, known))
 
 
 def _missing(
-    place: _Place, node: yaml.Node, *keys: str, at: yaml.Node | None = None
+    scope: _Scope, node: yaml.Node, *keys: str, at: yaml.Node | None = None
 ) -> Iterator[Problem]:
     for key in keys:
         value = child(node, key)
         if value is None or not value.value:
-            yield place.problem(at or node, f"no {key}")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+            yield scope.problem(at or node, f"no {key}")

@@ -198,8 +198,8 @@ class CheckResize(Move):
         for flavor in flavors:
             if given in (flavor["id"], flavor["name"]):
                 return flavor
-        near = inputs.nearest(given, [flavor["name"] for flavor in flavors])
-        raise Refused(f"Nova has no flavor {given!r}{near}. Nothing was changed.", "UNKNOWN_FLAVOR")
+        near = inputs.nearest(given, [flavor["name"] for flavor in flavors]) or "."
+        raise Refused(f"Nova has no flavor {given!r}{near} Nothing was changed.", "UNKNOWN_FLAVOR")
 
     def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
         undo = {"resource_id": server["id"], "flavor": server["flavor"]["original_name"]}

@@ -87,7 +87,8 @@ class CheckVolumeMigrate(Check):
             return self._ended("SKIPPED", "NOTHING_TO_DO", text)
         pools = cinder.pools()
         if not any(pool in (one, one.partition("#")[0]) for one in pools):
-            text = f"Cinder has no pool {pool!r}{inputs.nearest(pool, pools)}. Nothing was changed."
+            near = inputs.nearest(pool, pools) or "."
+            text = f"Cinder has no pool {pool!r}{near} Nothing was changed."
             raise Refused(text, "UNKNOWN_HOST")
         body = {"host": pool, "force_host_copy": False, "lock_volume": True}
         undo = {"migration_type": "migrate", "destination_node": volume[_HOST]}
@@ -97,8 +98,8 @@ class CheckVolumeMigrate(Check):
         given, known = self._parameter("destination_type", inputs.text), cinder.types()
         names = [one["name"] for one in known if given in (one["name"], one["id"])]
         if not names:
-            near = inputs.nearest(given, [one["name"] for one in known])
-            text = f"Cinder has no volume type {given!r}{near}. Nothing was changed."
+            near = inputs.nearest(given, [one["name"] for one in known]) or "."
+            text = f"Cinder has no volume type {given!r}{near} Nothing was changed."
             raise Refused(text, "UNKNOWN_TYPE")
         was = volume["volume_type"]
         if was == names[0]:

@@ -112,8 +112,9 @@ def known_hosts(nova: Nova, *names: str) -> dict[str, dict[str, Any]]:
     known = {service["host"]: service for service in nova.compute_services()}
     for name in names:
         if name not in known:
+            near = inputs.nearest(name, known) or "."
             raise BadInput(
-                f"Nova has no compute service on a host {name!r}{inputs.nearest(name, known)}."
+                f"Nova has no compute service on a host {name!r}{near}"
                 " `openstack compute service list` shows the names.",
                 "UNKNOWN_HOST",
             )

@@ -75,10 +75,10 @@ def test_dry_run_names_the_servers_and_writes_nothing(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("given", "reason", "says"),
     [
-        ({"host": "compute99"}, "UNKNOWN_HOST", "did you mean compute"),
+        ({"host": "compute99"}, "UNKNOWN_HOST", "did you mean 'compute"),
         ({"host": ""}, "BAD_INPUT", "'host' is missing"),
         ({"host": "a b; c"}, "BAD_INPUT", "the name of one host"),
-        ({"host": "compute4", "method": "reservd_host"}, "BAD_INPUT", "did you mean reserved_host"),
+        ({"host": "compute4", "method": "reservd_host"}, "BAD_INPUT", "mean 'reserved_host"),
         ({"host": "compute4", "reserved_hosts": "compute4"}, "BAD_INPUT", "failed host itself"),
         ({"host": "compute4", "reserved_hosts": "nowhere"}, "UNKNOWN_HOST", "'nowhere'"),
         ({"host": "compute4", "method": "reserved_host"}, "NO_RESERVED_HOST", "at least one"),

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from driver.methods.apply import located
 from driver.methods.compile import compile_methods, default_workbook
-from driver.methods.model import Chain, Methods, MethodsError, Place, Retry, Step, Task
+from driver.methods.model import Chain, Methods, MethodsError, Retry, Step, Task
 from driver.methods.reader import default_methods, read_methods
 from driver.methods.resolve import resolve
+from driver.text.problems import Place
 from driver.workbooks import files, lint
 from driver.workbooks.literals import Yaql
 from tests.unit.driver.methods import random_files
@@ -190,7 +191,7 @@ HOSTILE = [
 
 def echo(value, retry=None, on_error=None, name="say"):
     """Methods with one task that is given this value."""
-    place = Place("night.conf", 1, "recovery_methods", f"task.{name}")
+    place = Place("night.conf", 1, f"[recovery_methods] task.{name}")
     task = Task(name, place, "std.echo", "action", {"output": value}, None, retry, on_error, {})
     steps = {"pre": (), "main": (Step(name, place),), "post": (), "finally": ()}
     chains = dict(default_methods().chains)

@@ -14,8 +14,9 @@ from driver.commands.host import RecoverHost
 from driver.commands.instance import RecoverInstance
 from driver.commands.process import RecoverProcess
 from driver.commands.sync import Sync
-from driver.errors import DriverError, InvalidWorkbooksError, WorkflowMissingError
+from driver.errors import DriverError, WorkflowMissingError
 from driver.recoveries import progress
+from driver.workbooks.files import InvalidWorkbooksError
 from tests.unit.driver.fake_mistral import Clock, FakeApi, fake_mistral
 
 MOVED = {

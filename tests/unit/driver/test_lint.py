@@ -299,7 +299,7 @@ def test_a_rule_that_is_broken_is_found_with_its_line(old, new, where, message):
     text = GOOD.replace(old, new, 1)
     (problem,) = problems_of(text)
     assert message in problem.message
-    assert problem.line == text[: text.index(where)].count("\n") + (where[0] == "\n") + 1
+    assert problem.place.line == text[: text.index(where)].count("\n") + (where[0] == "\n") + 1
 
 
 def test_a_problem_says_where_it_is():
@@ -314,7 +314,7 @@ def test_a_problem_says_where_it_is():
 def test_all_problems_are_found_at_once_in_the_order_of_the_lines():
     text = GOOD.replace("deep=true", "depth=true").replace("$.greeting", "$.grating")
     found = problems_of(text)
-    assert [problem.place for problem in found] == [
+    assert [problem.place.path for problem in found] == [
         "workflow greet, task look",
         "workflow greet, task shout_it",
     ]
@@ -327,7 +327,7 @@ def test_the_file_is_called_like_the_workbook():
 
 def test_an_alias_that_contains_itself_is_reported_and_not_followed():
     problems = problems_of("version: '2.0'\nname: recovery.example\nworkflows: &w\n  a: *w\n")
-    assert [problem.line for problem in problems] == [3, 4]
+    assert [problem.place.line for problem in problems] == [3, 4]
 
 
 def test_workbooks_may_call_each_others_workflows():

@@ -5,6 +5,7 @@ import sysconfig
 
 import pytest
 
+from driver.text.problems import Place
 from driver.workbooks import files
 
 WORKBOOK = """\
@@ -50,7 +51,7 @@ def test_a_foreign_directory_called_workbooks_is_not_taken_for_the_packs(tmp_pat
     monkeypatch.setattr(files, "_SHARE", pathlib.Path("share", "nobody-has-this"))
     (tmp_path / "workbooks").mkdir()
     write(tmp_path / "workbooks", "a: 1\n", "notes.yaml")
-    with pytest.raises(files.WorkbookError, match="not installed here"):
+    with pytest.raises(files.InvalidWorkbooksError, match="not installed here"):
         files.find_workbooks()
 
 
@@ -69,7 +70,7 @@ def test_workbooks_are_read_in_the_order_of_their_names(tmp_path):
 
 
 def test_an_empty_directory_is_refused(tmp_path):
-    with pytest.raises(files.WorkbookError, match="no workbook"):
+    with pytest.raises(files.InvalidWorkbooksError, match="no workbook"):
         files.read_workbooks(tmp_path)
 
 
@@ -78,7 +79,7 @@ def test_an_empty_directory_is_refused(tmp_path):
     [
         ("version: '2.0'\nname: [a\n", 3, "broken YAML"),
         ("a: 1\nb: 2: 3\n", 2, "mapping values are not allowed"),
-        ("a: \x00\n", None, "broken YAML"),
+        ("a: \x00\n", 0, "broken YAML"),
         ("- a\n- b\n", 1, "no YAML mapping"),
         (WORKBOOK.replace("'2.0'", "'1.0'"), 1, "version"),
         (WORKBOOK.replace("recovery.example", "recovery.other"), 2, "'recovery.other'"),
@@ -88,15 +89,16 @@ def test_an_empty_directory_is_refused(tmp_path):
 )
 def test_a_file_that_is_no_workbook_is_refused_with_file_and_line(text, line, reason, tmp_path):
     path = write(tmp_path, text)
-    with pytest.raises(files.WorkbookError, match=reason) as caught:
+    with pytest.raises(files.InvalidWorkbooksError, match=reason) as caught:
         files.read_workbooks(tmp_path)
-    assert (caught.value.path, caught.value.line) == (path, line)
+    (problem,) = caught.value.problems
+    assert problem.place == Place(str(path), line)
     assert str(caught.value).startswith(f"{path}:{line}: " if line else f"{path}: ")
 
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "recovery.example.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(files.InvalidWorkbooksError, match="cannot be read"):
         files.read_workbooks(tmp_path)
 
 

@@ -1,11 +1,13 @@
 """Installing workbooks: all checked first, then only what changed is written."""
 
+import pathlib
+
 import pytest
 from keystoneauth1 import exceptions
 
-from driver.errors import InvalidWorkbooksError, RefusedError
-from driver.workbooks.files import read_workbooks
-from driver.workbooks.install import catalogue, check, load, sync
+from driver.errors import RefusedError
+from driver.workbooks.files import InvalidWorkbooksError, read_workbooks
+from driver.workbooks.install import catalogue, check, sync
 from tests.unit.driver.fake_mistral import FakeApi, fake_mistral, refusal
 
 WORKBOOK = """\
@@ -76,12 +78,12 @@ def writes(api):
 
 def test_a_second_sync_changes_nothing(api, directory):
     mistral = fake_mistral(api)
-    assert sync(mistral, load(directory)) == {
+    assert sync(mistral, read_workbooks(directory)) == {
         "recovery.one": "created",
         "recovery.two": "created",
     }
     api.requests.clear()
-    assert sync(mistral, load(directory)) == {
+    assert sync(mistral, read_workbooks(directory)) == {
         "recovery.one": "unchanged",
         "recovery.two": "unchanged",
     }
@@ -90,10 +92,10 @@ def test_a_second_sync_changes_nothing(api, directory):
 
 def test_only_the_workbook_whose_text_changed_is_written(api, directory):
     mistral = fake_mistral(api)
-    sync(mistral, load(directory))
+    sync(mistral, read_workbooks(directory))
     write(directory, "recovery.two", more="# changed\n")
     api.requests.clear()
-    assert sync(mistral, load(directory)) == {
+    assert sync(mistral, read_workbooks(directory)) == {
         "recovery.one": "unchanged",
         "recovery.two": "updated",
     }
@@ -102,10 +104,10 @@ def test_only_the_workbook_whose_text_changed_is_written(api, directory):
 
 def test_another_scope_is_a_change(api, directory):
     mistral = fake_mistral(api)
-    sync(mistral, load(directory))
-    assert set(sync(mistral, load(directory), public=True).values()) == {"updated"}
+    sync(mistral, read_workbooks(directory))
+    assert set(sync(mistral, read_workbooks(directory), public=True).values()) == {"updated"}
     assert [book["scope"] for book in mistral.workbooks()] == ["public", "public"]
-    assert set(sync(mistral, load(directory), public=True).values()) == {"unchanged"}
+    assert set(sync(mistral, read_workbooks(directory), public=True).values()) == {"unchanged"}
 
 
 def test_nothing_is_written_if_one_workbook_is_invalid_and_every_problem_is_named(api, directory):
@@ -113,8 +115,8 @@ def test_nothing_is_written_if_one_workbook_is_invalid_and_every_problem_is_name
     text = (directory / "recovery.two.yaml").read_text()
     api.invalid[text] = "Invalid DSL: task 'say'\n is wrong on line 17, column 3"
     with pytest.raises(InvalidWorkbooksError) as caught:
-        sync(fake_mistral(api), load(directory))
-    *ours, theirs = caught.value.problems
+        sync(fake_mistral(api), read_workbooks(directory))
+    *ours, theirs = map(str, caught.value.problems)
     assert any(line.startswith(f"{bad}:") and "nowhere.do" in line for line in ours)
     assert theirs == (
         f"{directory / 'recovery.two.yaml'}:17: Mistral says: Invalid DSL: task 'say' is wrong"
@@ -128,26 +130,23 @@ def test_every_file_that_cannot_be_read_is_named(directory):
     (directory / "recovery.a.yaml").write_text("{")
     (directory / "recovery.b.yaml").write_text("- list\n")
     with pytest.raises(InvalidWorkbooksError) as caught:
-        load(directory)
-    names = [problem.partition(".yaml")[0].rpartition("/")[2] for problem in caught.value.problems]
+        read_workbooks(directory)
+    names = [pathlib.Path(problem.place.file).stem for problem in caught.value.problems]
     assert names == ["recovery.a", "recovery.b"]
 
 
 def test_a_directory_without_workbooks_is_told(tmp_path):
     with pytest.raises(InvalidWorkbooksError, match="no workbook"):
-        load(tmp_path)
-
-
-def test_without_a_directory_the_packs_own_workbooks_are_read():
-    assert load() == read_workbooks()
+        read_workbooks(tmp_path)
 
 
 def test_workbooks_may_call_each_others_workflows_before_any_is_installed(api, directory):
     call = "workflow: recovery.nowhere.run text=<% $.text %>"
     path = write(directory, "recovery.caller", call)
-    assert [problem.file for problem in check(fake_mistral(api), load(directory))] == [path]
+    (problem,) = check(fake_mistral(api), read_workbooks(directory))
+    assert problem.place.file == str(path)
     write(directory, "recovery.nowhere")
-    assert check(fake_mistral(api), load(directory)) == []
+    assert check(fake_mistral(api), read_workbooks(directory)) == []
 
 
 def test_a_workflow_that_the_new_text_no_longer_has_does_not_count(api, directory):
@@ -155,7 +154,7 @@ def test_a_workflow_that_the_new_text_no_longer_has_does_not_count(api, director
         {"id": "1", "name": "recovery.one.gone", "input": ""},
         {"id": "2", "name": "other.flow", "input": "a, b=null"},
     ]
-    known = catalogue(fake_mistral(api), load(directory)).workflows
+    known = catalogue(fake_mistral(api), read_workbooks(directory)).workflows
     assert list(known) == ["other.flow"]
     assert known["other.flow"].required == {"a"}
     assert known["other.flow"].optional == {"b"}
@@ -176,9 +175,10 @@ def test_the_inputs_of_a_workflow_are_read_from_its_interface_where_there_is_one
 
 def test_another_projects_public_workbook_is_not_taken_for_ones_own(api, directory):
     api.project_id = "theirs"
-    sync(fake_mistral(api), load(directory), public=True)
+    sync(fake_mistral(api), read_workbooks(directory), public=True)
     api.project_id = "ours"
-    assert set(sync(fake_mistral(api), load(directory), public=True).values()) == {"created"}
+    done = sync(fake_mistral(api), read_workbooks(directory), public=True)
+    assert set(done.values()) == {"created"}
     owners = {(book["name"], book["project_id"]) for book in api.data["workbooks"]}
     assert len(owners) == 4
 
@@ -193,10 +193,10 @@ def test_making_workbooks_public_without_the_right_says_who_may(api, directory):
 
     api._post_workbooks = forbid
     with pytest.raises(RefusedError, match="only an administrator may make a workbook public"):
-        sync(fake_mistral(api), load(directory), public=True)
+        sync(fake_mistral(api), read_workbooks(directory), public=True)
     assert api.data["workbooks"] == []
 
 
 def test_a_lost_connection_during_a_sync_is_survived(api, directory):
     api.faults = [exceptions.ConnectFailure("refused")] * 3
-    assert set(sync(fake_mistral(api), load(directory)).values()) == {"created"}
+    assert set(sync(fake_mistral(api), read_workbooks(directory)).values()) == {"created"}

@@ -80,7 +80,7 @@ def test_a_form_field_that_says_nothing_gives_the_default(name, nothing):
         ("concurrency", "5 hosts", "it must be a whole number from 1 to 1000."),
         ("evacuation_timeout", "9" * 5000, "it must be a whole number from 1 to 86400."),
         ("evacuation_timeout", -90, "it must be a whole number from 1 to 86400."),
-        ("method", "rh_prority", "auto_priority, rh_priority (did you mean rh_priority?)."),
+        ("method", "rh_prority", "auto_priority, rh_priority; did you mean 'rh_priority'?"),
         ("method", ["auto"], "it must be one of auto, reserved_host, auto_priority, rh_priority"),
         ("reserved_hosts", "one two", "it must be the name of one host"),
         ("reserved_hosts", 7, "it must be names of hosts, comma separated."),

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oslo_config import cfg, iniparser
 
-from driver.methods.ini import Option, read_ini
-from driver.methods.model import Place
+from driver.methods.ini import IniOption, read_ini
+from driver.text.problems import Place
 
 PIECES = [
     "[",
@@ -50,9 +50,9 @@ def with_ours(text):
     ini = read_ini(text, "m.conf", problems)
     if problems:
         return None
-    sections = {place.section: {} for place in ini.sections}
+    sections = {section: {} for section, _ in ini.sections}
     for option in ini.options:
-        values = sections[option.place.section].setdefault(option.place.option, [])
+        values = sections[option.section].setdefault(option.name, [])
         values.append(option.text)
     return sections
 
@@ -76,7 +76,7 @@ def problems_of(text):
 def test_each_line_of_a_value_keeps_its_number():
     _, ini = problems_of("[a]\n\nb =\n  one\n  # two\n  three\nc = 4\n")
     option = ini.options[0]
-    assert option == Option(Place("F", 3, "a", "b"), ["", "one", "# two", "three"])
+    assert option == IniOption("a", "b", Place("F", 3, "[a] b"), ["", "one", "# two", "three"])
     assert option.at(option.text.index("three")).line == 6
     assert option.at(len(option.text)).line == 6
 
@@ -100,3 +100,9 @@ def test_a_comment_at_the_margin_inside_a_value_is_the_only_thing_reported():
         " inside it (an indented # comment may)"
     ]
     assert ini.options[0].lines == ["{x: 1,", "", "", "y: 2,", "z: 3}"]
+
+
+def test_names_that_would_steer_a_terminal_are_shown_harmless():
+    (problem,), _ = problems_of("[\x1b[2J" + "x" * 1000 + "]\n  y\n")
+    assert problem.isprintable()
+    assert len(problem) < 200

@@ -5,8 +5,9 @@ import pathlib
 import pytest
 
 from driver.methods import model
-from driver.methods.model import MethodsError, Place, Retry
+from driver.methods.model import MethodsError, Retry
 from driver.methods.reader import default_methods, read_methods
+from driver.text.problems import Place
 from driver.workbooks.literals import Yaql
 
 # As Masakari's configuration generator writes it
@@ -66,7 +67,7 @@ def test_masakaris_own_sample_says_masakaris_defaults():
     assert list(methods.chains) == list(defaults.chains) == list(model.FAILURES)
     for failure, chain in methods.chains.items():
         assert names(chain) == names(defaults.chains[failure])
-        assert chain.place.section == "taskflow_driver_recovery_flows"
+        assert chain.place.path.startswith("[taskflow_driver_recovery_flows]")
         assert defaults.chains[failure].place is None
     assert (methods.source, defaults.source) == ("F", None)
 
@@ -131,7 +132,7 @@ def test_settings_are_read_with_the_place_of_each():
         "retry": 13,
         "on_error": 14,
     }
-    assert alert.place == Place("F", 8, "recovery_methods", "task.alert")
+    assert alert.place == Place("F", 8, "[recovery_methods] task.alert")
     assert (billing.calls, billing.kind, billing.retry) == (
         "billing.update",
         "workflow",

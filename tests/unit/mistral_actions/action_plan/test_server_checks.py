@@ -109,7 +109,7 @@ def test_what_must_not_or_need_not_be_done_is_left_alone(kind, server, parameter
 def test_the_refusal_names_the_nearest_flavor_and_the_reason_of_a_disabled_host(nova):
     web = nova.add("web")
     nova.services["compute2"].update(status="disabled", disabled_reason="new memory")
-    with pytest.raises(RecoveryError, match=r"did you mean m1\.small\?"):
+    with pytest.raises(RecoveryError, match=r"did you mean 'm1\.small'\?"):
         check(nova, "resize", web, flavor="m1.smal")
     with pytest.raises(RecoveryError, match="new memory"):
         live(nova, web)

@@ -26,7 +26,7 @@ def written(nova):
 @pytest.mark.parametrize(
     ("more", "code", "says"),
     [
-        ({"host": "compute9"}, "UNKNOWN_HOST", "did you mean compute"),
+        ({"host": "compute9"}, "UNKNOWN_HOST", "did you mean 'compute"),
         ({"host": "nowhere"}, "UNKNOWN_HOST", "no compute service on a host 'nowhere'."),
         ({"reserved_hosts": "compute2,elsewhere"}, "UNKNOWN_HOST", "'elsewhere'"),
         ({"reserved_hosts": '"compute1"'}, "BAD_INPUT", "the failed host itself"),

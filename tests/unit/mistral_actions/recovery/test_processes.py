@@ -66,7 +66,7 @@ def test_a_dry_run_only_looks(nova):
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        ({"host": "compute9"}, "UNKNOWN_HOST", "did you mean compute"),
+        ({"host": "compute9"}, "UNKNOWN_HOST", "did you mean 'compute"),
         ({"host": None}, "BAD_INPUT", "'host' is missing"),
         ({"process": 7}, "BAD_INPUT", "Input 'process' is '7'"),
         ({"dry_run": "perhaps"}, "BAD_INPUT", "Input 'dry_run' is 'perhaps'"),

@@ -1,0 +1,54 @@
+"""What is wrong in a file, where, and all of it at once."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from driver.errors import DriverError
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where in a file something stands.
+
+    :param file: the file, as the user named it.
+    :param line: line in it, counted from 1; 0: the file as a whole.
+    :param path: what stands there, for instance ``actions[2].parameters.flavor``.
+    """
+
+    file: str
+    line: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.path}" if self.path else where
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in a file, with a sentence for people that says what."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class ProblemsError(DriverError):
+    """Files cannot be used as they are; nothing was done.
+
+    :param problems: all that is wrong; kept by file and line, each once.
+    """
+
+    outcome = ""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = by_line(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([*map(str, self.problems), f"{count}: {self.outcome}"]))
+
+
+def by_line(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems in the order of files and lines, each once."""
+    return sorted(dict.fromkeys(problems), key=lambda found: (found.place.file, found.place.line))
