@@ -22,7 +22,7 @@ _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST_WORD = 60  # comparing takes long with more
-_HOST = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")  # of a host, or an id: part of a path
 
 
 def bare(value: Any) -> Any:
@@ -66,9 +66,16 @@ def text(value: Any) -> str:
 
 def host_name(value: Any) -> str:
     """Parse the name of a host, as the Nova compute service calls it."""
-    if isinstance(value, str) and _HOST.match(value):
+    if isinstance(value, str) and _NAME.match(value):
         return value
     raise ValueError("the name of one host, as `openstack compute service list` shows it")
+
+
+def identifier(value: Any) -> str:
+    """Parse an id: it becomes part of a path."""
+    if isinstance(value, str) and _NAME.match(value) and value.strip("."):
+        return value
+    raise ValueError("an id: letters, digits and _ . : - only")
 
 
 def host_names(value: Any) -> list[str]:

@@ -3,41 +3,15 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.steps import Check, Step, identifier
+from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import Conflict, NotFound
-from mistral_actions.services.service import Service
-from mistral_actions.services.session import client_of
+from mistral_actions.services.bare_metal import bare_metal_of
+from mistral_actions.steps import PolledStep
 
 POWER = {"on": "power on", "off": "power off"}
 
 
-class BareMetal(Service):
-    """Ironic with the rights of one caller.
-
-    :param adapter: a keystoneauth adapter for the service type `baremetal`, version 1.
-    """
-
-    _microversion = "1.58"  # the newest of Train
-
-    def node(self, node_id: str) -> dict[str, Any]:
-        """Return a node. `GET /nodes/{id}`."""
-        return dict(self._call(f"looking up node {node_id}", "GET", f"/nodes/{node_id}"))
-
-    def set_power(self, node_id: str, target: str) -> None:
-        """Ask for a power state. `PUT /nodes/{id}/states/power`; asking twice is harmless.
-
-        :param target: `power on` or `power off`.
-        """
-        path = f"/nodes/{node_id}/states/power"
-        self._call(f"asking node {node_id} to {target}", "PUT", path, json={"target": target})
-
-
-def bare_metal_of(context: Any) -> BareMetal:
-    """Return Ironic with the rights of whoever started the workflow."""
-    return client_of(context, BareMetal, "baremetal", "1")
-
-
-class CheckNodePower(Check):
+class CheckNodePower(ActionCheck):
     """See whether a bare metal node is to be powered on or off; writes nothing.
 
     Parameters: `resource_id` (the node), `state` (on or off). Undo: the opposite.
@@ -47,7 +21,7 @@ class CheckNodePower(Check):
     _type = "change_node_power_state"
 
     def _look(self, context: Any) -> dict[str, Any]:
-        node_id = self._parameter("resource_id", identifier)
+        node_id = self._parameter("resource_id", inputs.identifier)
         state = self._parameter("state", inputs.choice(*POWER))
         try:
             node = bare_metal_of(context).node(node_id)
@@ -63,7 +37,7 @@ class CheckNodePower(Check):
         return self._todo(undo, target=POWER[state], fault_before=node.get("last_error"))
 
 
-class SetNodePower(Step):
+class SetNodePower(PolledStep):
     """Power a bare metal node on or off, and look until it is; polled.
 
     :param todo: what the check has found.

@@ -3,9 +3,10 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.steps import Check, Step
-from mistral_actions.errors import Refused
+from mistral_actions.action_plan.checks import ActionCheck
+from mistral_actions.servers.hosts import service_of
 from mistral_actions.services.nova import Nova
+from mistral_actions.steps import PolledStep
 
 # Watcher has had all of these words for the same
 STATUS = {
@@ -14,42 +15,7 @@ STATUS = {
 }
 
 
-def service_of(nova: Nova, name: str) -> dict[str, Any] | None:
-    """Return the compute service of a host; None if there is none.
-
-    :param name: of the host, or the name or id of its hypervisor: plans name any of them.
-    """
-    services = {service["host"]: service for service in nova.compute_services()}
-    if name in services:
-        return services[name]
-    for hypervisor in nova.hypervisors():
-        if name in (hypervisor["hypervisor_hostname"], str(hypervisor["id"])):
-            return services.get(hypervisor["service"]["host"])
-    return None
-
-
-def destination(nova: Nova, name: str) -> str:
-    """Return the host that a plan names as a destination.
-
-    :raises Refused: UNKNOWN_HOST, HOST_DISABLED or HOST_DOWN.
-    """
-    service = service_of(nova, name)
-    if service is None:
-        raise Refused(
-            f"Nova has no compute service on the destination {name!r}. `openstack compute service"
-            " list` shows the names. Nothing was changed.",
-            "UNKNOWN_HOST",
-        )
-    if service["status"] != "enabled":
-        why = service.get("disabled_reason") or "none was given"
-        text = f"The destination {name} is disabled, reason: {why}. Nothing was changed."
-        raise Refused(text, "HOST_DISABLED")
-    if service["state"] != "up":
-        raise Refused(f"The destination {name} is down. Nothing was changed.", "HOST_DOWN")
-    return str(service["host"])
-
-
-class CheckServiceState(Check):
+class CheckServiceState(ActionCheck):
     """See whether a compute service is to be enabled or disabled; writes nothing.
 
     Parameters: `resource_name` (the host) or `resource_id` (its hypervisor), `state` (enabled or
@@ -79,7 +45,7 @@ class CheckServiceState(Check):
         return self._todo(undo, status=status, reason=reason)
 
 
-class SetServiceState(Step):
+class SetServiceState(PolledStep):
     """Enable or disable a compute service; doing so twice is harmless.
 
     :param todo: what the check has found.

@@ -4,10 +4,10 @@ import datetime
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.steps import Check
+from mistral_actions.action_plan.checks import ActionCheck
 
 
-class Nop(Check):
+class Nop(ActionCheck):
     """Do nothing, and say the `message` of the parameters. Nova: nothing."""
 
     _type = "nop"
@@ -17,7 +17,7 @@ class Nop(Check):
         return self._ended("SUCCEEDED", "DONE", message)
 
 
-class Sleep(Check):
+class Sleep(ActionCheck):
     """See whether the `duration` of the parameters, in seconds, has passed; polled. Nova: nothing.
 
     :param started: when the action began (UTC), as Mistral shows it: the only memory it has.

@@ -1,28 +1,29 @@
 """Checks of the actions of a plan about servers: what is to be done, skipped or refused.
 
-What does it then is in `plan_moves` (migrate, resize, evacuate) and `plan_power` (stop, start).
+The steps that do it are in `servers.moves` (migrate, resize, evacuate) and `servers.steps` (stop,
+start).
 """
 
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.compute_services import destination
-from mistral_actions.action_plan.steps import Check, identifier
-from mistral_actions.errors import BadInput, Forbidden, NotFound, Refused
-from mistral_actions.servers import selection
+from mistral_actions.action_plan.checks import ActionCheck
+from mistral_actions.errors import BadInput, NotFound, Refused
+from mistral_actions.servers.hosts import destination
+from mistral_actions.servers.state import host_of, is_deleted, is_our_lock
 from mistral_actions.services.nova import Nova
 
 Why = tuple[str, str]  # a reason code and its sentence
 
 
-class ServerCheck(Check):
+class ServerCheck(ActionCheck):
     """What the checks of all actions about a server do."""
 
     _states: tuple[str, ...] = ()  # vm_states in which Nova can do it
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return what is to be done."""
-        server_id = self._parameter("resource_id", identifier)
+        server_id = self._parameter("resource_id", inputs.identifier)
         try:
             server = nova.server(server_id)
         except NotFound:
@@ -30,7 +31,7 @@ class ServerCheck(Check):
         name, state = server["name"], server["OS-EXT-STS:vm_state"]
         task = server["OS-EXT-STS:task_state"]
         self._resource = {"id": server_id, "name": name}
-        if state in ("deleted", "soft-delete") or task == "deleting":
+        if is_deleted(server):
             return self._ended("SKIPPED", "GONE", f"{name} is deleted, or about to be.")
         if why := self._nothing_to_do(nova, server):
             return self._ended("SKIPPED", *why)
@@ -127,19 +128,6 @@ class Move(ServerCheck):
         return host
 
 
-def host_of(server: dict[str, Any]) -> str:
-    """Return the host of a server.
-
-    :raises Forbidden: Nova does not show it to this caller.
-    """
-    if host := server.get("OS-EXT-SRV-ATTR:host"):
-        return str(host)
-    raise Forbidden(
-        f"Nova does not show on which host {server['name']} is: this needs the rights of a Nova"
-        " administrator, and a server that is on a host."
-    )
-
-
 class CheckMigrate(Move):
     """See whether a server is to be migrated; writes nothing; polled while Nova is busy with it.
 
@@ -227,7 +215,7 @@ class CheckEvacuate(Move):
         :raises Refused: HOST_UP, RECOVERY_RUNNING or WRONG_STATE.
         """
         name, host = server["name"], host_of(server)
-        if selection.is_our_lock(server):
+        if is_our_lock(server):
             text = f"{name} is being recovered: {server['locked_reason']}. Nothing was changed."
             raise Refused(text, "RECOVERY_RUNNING")
         if nova.compute_service(host)["state"] == "up":

@@ -3,49 +3,17 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.steps import Check, Step, identifier
+from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import BadInput, Conflict, NotFound, Refused, Rejected
-from mistral_actions.services.service import Service
-from mistral_actions.services.session import client_of
+from mistral_actions.services.block_storage import BlockStorage, block_storage_of
+from mistral_actions.steps import PolledStep
 
 _HOST = "os-vol-host-attr:host"
 _STATES = ("available", "in-use")
 _MOVING = ("starting", "migrating", "completing")
 
 
-class BlockStorage(Service):
-    """Cinder with the rights of one caller.
-
-    :param adapter: a keystoneauth adapter for the service type `block-storage`, version 3.
-    """
-
-    _microversion = "3.59"  # the newest of Train
-
-    def volume(self, volume_id: str) -> dict[str, Any]:
-        """Return a volume. `GET /volumes/{id}`."""
-        found = self._call(f"looking up volume {volume_id}", "GET", f"/volumes/{volume_id}")
-        return dict(found["volume"])
-
-    def pools(self) -> list[str]:
-        """Return the names of all pools. `GET /scheduler-stats/get_pools`."""
-        found = self._call("listing storage pools", "GET", "/scheduler-stats/get_pools")
-        return [str(pool["name"]) for pool in found["pools"]]
-
-    def types(self) -> list[dict[str, Any]]:
-        """Return all volume types, public or not. `GET /types?is_public=None`."""
-        return self._all("listing volume types", "/types", "volume_types", {"is_public": "None"})
-
-    def act(self, volume_id: str, doing: str, action: dict[str, Any]) -> None:
-        """Ask a volume to do something. `POST /volumes/{id}/action`; sent once."""
-        self._call(doing, "POST", f"/volumes/{volume_id}/action", tries=0, json=action)
-
-
-def block_storage_of(context: Any) -> BlockStorage:
-    """Return Cinder with the rights of whoever started the workflow."""
-    return client_of(context, BlockStorage, "block-storage", "3")
-
-
-class CheckVolumeMigrate(Check):
+class CheckVolumeMigrate(ActionCheck):
     """See whether a volume is to be moved; writes nothing; polled while Cinder is busy with it.
 
     Parameters: `resource_id`, `migration_type`, `destination_node` (a pool, `host@backend#pool`),
@@ -58,7 +26,7 @@ class CheckVolumeMigrate(Check):
     _type = "volume_migrate"
 
     def _look(self, context: Any) -> dict[str, Any]:
-        volume_id = self._parameter("resource_id", identifier)
+        volume_id = self._parameter("resource_id", inputs.identifier)
         kind = self._parameter("migration_type", inputs.choice("migrate", "retype", "swap"))
         if kind == "swap":
             kind = "retype" if inputs.bare(self._given("destination_type")) else "migrate"
@@ -117,7 +85,7 @@ class CheckVolumeMigrate(Check):
         return str((self._resource or {})["name"])
 
 
-class MoveVolume(Step):
+class MoveVolume(PolledStep):
     """Move a volume and look until it is there; polled.
 
     Cinder keeps no record of what was done with a volume. One that is neither there nor on its

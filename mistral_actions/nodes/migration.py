@@ -6,31 +6,28 @@ that it is always what Nova shows now that decides, and never what was so a whil
 
 from typing import Any
 
-from mistral_actions import inputs
-from mistral_actions.action_plan import steps
-from mistral_actions.action_plan.compute_services import destination
-from mistral_actions.action_plan.server_checks import host_of
+from mistral_actions import inputs, steps
 from mistral_actions.base import PlannedAction, RecoveryAction
 from mistral_actions.errors import Failed, Forbidden, NotFound, RecoveryError, Refused, report
 from mistral_actions.inputs import Option
 from mistral_actions.nodes import preparation
-from mistral_actions.recovery import hosts
-from mistral_actions.servers import selection
-from mistral_actions.servers.moves import busy
+from mistral_actions.servers import lines, selection, settings
+from mistral_actions.servers.hosts import destination
+from mistral_actions.servers.state import busy, host_of
 from mistral_actions.services.nova import Nova
 
 OPTIONS = {
     **inputs.DRY_RUN,
     "cluster_id": preparation.COMMON["cluster_id"],
     "host": Option(inputs.host_names, []),
-    "timeout": Option(steps.OPTIONS["action_timeout"].parse, None),
+    "timeout": Option(steps.ACTION_TIMEOUT["action_timeout"].parse, None),
 }
 # What the operator has set for all recoveries holds here, too.
 SETTINGS = {
-    "timeout": steps.OPTIONS["action_timeout"],
-    "evacuation_timeout": hosts.OPTIONS["evacuation_timeout"],
-    "heartbeat_timeout": hosts.OPTIONS["heartbeat_timeout"],
-    "ha_metadata_key": hosts.OPTIONS["ha_metadata_key"],
+    "timeout": steps.ACTION_TIMEOUT["action_timeout"],
+    "evacuation_timeout": settings.EVACUATION_TIMEOUT,
+    "heartbeat_timeout": settings.HEARTBEAT_TIMEOUT,
+    "ha_metadata_key": settings.HA_METADATA_KEY,
 }
 SPARE_POLLS = 60  # an evacuation that has ended is made what it was before
 KINDS = {"active": "live", "paused": "live", "stopped": "cold"}  # by vm_state, on a host that is up
@@ -361,9 +358,7 @@ class CheckNodeMoved(PlannedAction):
             **self.plan["report"]["details"],
             "to": here,
             "tried": tried,
-            "servers": [
-                selection.line(own["host"], own, "MOVED" if good else "FAILED", code, here)
-            ],
+            "servers": [lines.line(own["host"], own, "MOVED" if good else "FAILED", code, here)],
         }
         if not good:
             raise Failed(text, code, found)

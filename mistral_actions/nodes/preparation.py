@@ -10,8 +10,8 @@ from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
 from mistral_actions.errors import BadInput, Conflict, Failed, Forbidden, NotFound, Refused, report
 from mistral_actions.inputs import Option
-from mistral_actions.servers import selection
-from mistral_actions.servers.moves import busy
+from mistral_actions.servers import lines
+from mistral_actions.servers.state import busy, is_deleted, is_our_lock
 from mistral_actions.services.nova import Nova
 
 # Inputs that all have. Of one run: none of them can be set once for all.
@@ -22,7 +22,7 @@ COMMON = {
 }
 
 
-def identifier(value: Any) -> str:
+def server_or_image_id(value: Any) -> str:
     """Parse the id of a server, or of an image."""
     if isinstance(value, str) and inputs.UUID.fullmatch(value):
         return value.lower()
@@ -35,7 +35,7 @@ def find(nova: Nova, node_id: Any) -> dict[str, Any]:
     :raises BadInput: UNKNOWN_SERVER: there is none, or the caller may not see it.
     :raises Refused: DELETED.
     """
-    given = inputs.required(node_id, "node_id", identifier)
+    given = inputs.required(node_id, "node_id", server_or_image_id)
     try:
         server = nova.server(given)
     except NotFound:
@@ -44,8 +44,7 @@ def find(nova: Nova, node_id: Any) -> dict[str, Any]:
             " list` shows those that it has. Nothing was changed.",
             "UNKNOWN_SERVER",
         ) from None
-    deleted = server["OS-EXT-STS:vm_state"] in ("deleted", "soft-delete")
-    if deleted or server["OS-EXT-STS:task_state"] == "deleting":
+    if is_deleted(server):
         text = f"{server['name']} is deleted, or about to be. Nothing was changed."
         raise Refused(text, "DELETED")
     return server
@@ -59,7 +58,7 @@ def refuse_locked(server: dict[str, Any]) -> None:
     if not server["locked"]:
         return
     name, why = server["name"], server.get("locked_reason") or "none was given"
-    if selection.is_our_lock(server):
+    if is_our_lock(server):
         text = f"{name} is being recovered already: {why}. Nothing was changed."
         raise Refused(text, "RECOVERY_RUNNING")
     raise Refused(
@@ -107,7 +106,7 @@ def details(server: dict[str, Any], options: dict[str, Any], line: Any, **more: 
         "cluster_id": options["cluster_id"],
         "dry_run": options["dry_run"],
         **more,
-        "servers": [selection.line(server["host"], server, state, why, *to)],
+        "servers": [lines.line(server["host"], server, state, why, *to)],
     }
 
 

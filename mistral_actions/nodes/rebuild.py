@@ -1,42 +1,35 @@
-"""The rebuild of one server, and the notices of its begin and its end."""
+"""The rebuild of one server."""
 
 import contextlib
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
-from keystoneauth1 import exceptions as ksa
-from keystoneauth1 import session
-
-from mistral_actions import inputs
-from mistral_actions.action_plan import steps
+from mistral_actions import inputs, steps
 from mistral_actions.base import RecoveryAction
 from mistral_actions.errors import (
-    BadInput,
     Conflict,
-    Failed,
     Forbidden,
     NotFound,
     Refused,
     Rejected,
-    Unavailable,
     report,
 )
 from mistral_actions.inputs import Option
 from mistral_actions.nodes import preparation
-from mistral_actions.servers.moves import ServerStep, busy
+from mistral_actions.nodes.notices import web_address
+from mistral_actions.servers.state import busy
+from mistral_actions.servers.steps import ServerStep
 from mistral_actions.services.nova import Nova
 
 OPTIONS = {
     **preparation.COMMON,
-    "image": Option(preparation.identifier, None),
-    "timeout": Option(steps.OPTIONS["action_timeout"].parse, None),
+    "image": Option(preparation.server_or_image_id, None),
+    "timeout": Option(steps.ACTION_TIMEOUT["action_timeout"].parse, None),
 }
 REBUILDABLE = ("active", "stopped", "error")  # what Nova takes
 # No image ever has this id. Nova looks at the caller's rights first, then at the server, then for
 # the image, and writes nothing before it has found that.
 NO_IMAGE = "00000000-0000-0000-0000-000000000000"
-NOTICE_SECONDS = 10
 
 
 class PlanNodeRebuild(RecoveryAction):
@@ -88,15 +81,12 @@ class PlanNodeRebuild(RecoveryAction):
         own = preparation.about(server)
         done = nova.server_actions(own["id"])  # before the look at the rights: nothing is between
         _may_rebuild(nova, own)
-        timeout = (
-            options["timeout"]
-            or inputs.merge(steps.OPTIONS, {}, self.settings)["action_timeout"]
-        )
+        set_once = inputs.merge(steps.ACTION_TIMEOUT, {}, self.settings)["action_timeout"]
         return {
             "server": own,
             "options": options,
             "go_on": not options["dry_run"],
-            "polls": steps.polls(timeout),
+            "polls": steps.polls(options["timeout"] or set_once),
             "resource": {"id": own["id"], "name": own["name"]},
             "request": {"rebuild": {"imageRef": image["id"]}},
             "asked": "rebuild",
@@ -123,22 +113,6 @@ class PlanNodeRebuild(RecoveryAction):
                 )
         if not dry_run:
             preparation.refuse_a_second(self.running, server)
-
-
-def web_address(value: Any) -> str:
-    """Return the address that notices go to.
-
-    :raises BadInput: it is none; it may hold a token, so the sentence does not quote it.
-    """
-    text = inputs.bare(value)
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(text if isinstance(text, str) and text.isprintable() else "")
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return str(text)
-    raise BadInput(
-        "Input 'notify_url' is missing or of no use: it must be a URL that begins with http:// or"
-        " https://. Nothing was changed."
-    )
 
 
 def _image(nova: Nova, server: dict[str, Any], given: str | None) -> dict[str, Any]:
@@ -246,85 +220,3 @@ class RebuildServer(ServerStep):
         one = {**line, "state": "RECOVERED", "reason": "REBUILT", "to": own["host"]}
         told = self._report("SUCCEEDED", "REBUILT", text, {"servers": [one]})
         return {"finished": True, "report": told}
-
-
-class PostNotice(RecoveryAction):
-    """Post a notice of a rebuild, as JSON; polled while nobody takes it.
-
-    Not `std.http`: that writes the URL into logs and errors, and the token that may be in it.
-
-    :param url: where to. :param event: rebuild_begins or rebuild_ended.
-    :param plan: the plan of the rebuild. :param report: how it stands.
-    :param execution: id of the execution, by which a notice that comes twice is known.
-    :returns: the report of the notice. Errors: NOTICE_FAILED. Nova: nothing.
-    """
-
-    def __init__(
-        self, url: str, event: str, plan: dict[str, Any], report: dict[str, Any], execution: str
-    ) -> None:
-        self.url = url
-        self.event = event
-        self.plan = plan
-        self.report = report
-        self.execution = execution
-
-    def act_for(self, context: Any) -> dict[str, Any]:
-        """Post it."""
-        url = web_address(self.url)
-        parts = urlsplit(url)
-        place = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-        _refuse_by_policy(url, place)
-        try:
-            status = (
-                session.Session(timeout=NOTICE_SECONDS)
-                .post(
-                    url,
-                    json=self._body(),
-                    authenticated=False,
-                    redirect=False,
-                    raise_exc=False,
-                    log=False,
-                )
-                .status_code
-            )
-        except ksa.ClientException as error:
-            text = f"The notice to {place} could not be sent: {type(error).__name__}."
-            raise Unavailable(text, "NOTICE_FAILED") from None
-        if status >= 300:
-            again = status >= 500 or status in (408, 429)
-            text = f"The notice to {place} was not taken: HTTP {status}."
-            raise (Unavailable if again else Failed)(text, "NOTICE_FAILED")
-        text = f"{place} has taken the notice {self.event}."
-        return report("SUCCEEDED", "NOTIFIED", text, {"event": self.event})
-
-    def _body(self) -> dict[str, Any]:
-        own, options = self.plan["server"], self.plan["options"]
-        text = self.report["message"]
-        if self.event == "rebuild_begins":
-            text = f"{own['name']} is about to be rebuilt: {options['reason']}."
-        return {
-            "event": self.event,
-            "text": text,
-            "reason": options["reason"],
-            "node_id": own["id"],
-            "node_name": own["name"],
-            "cluster_id": options["cluster_id"],
-            "execution": self.execution,
-            "state": self.report["state"],
-        }
-
-
-def _refuse_by_policy(url: str, place: str) -> None:
-    """Keep to Mistral's own rules about where its executors may connect, as std.http does.
-
-    :raises Failed: NOTICE_FAILED.
-    """
-    try:
-        from mistral.utils import egress  # since Mistral 23
-    except ImportError:
-        return
-    try:
-        egress.validate_url(url)
-    except Exception:  # noqa: BLE001 - Mistral's exception quotes the URL, whatever it is
-        text = f"Mistral's [action_std_http] does not let its executors connect to {place}."
-        raise Failed(text, "NOTICE_FAILED") from None

@@ -1,376 +1,44 @@
-"""One pass of a bulk evacuation: what Nova's records say, and the next step of each server.
+"""The action that evacuates the servers of a failed host."""
 
-A pass keeps no memory. Whatever process runs it next finds the same answer in Nova: a server
-has been started if it has a migration record of this attempt, it has been restored when it
-carries our lock no more.
-
-Nova does not refuse to evacuate a server that is being evacuated, and then both fail. So two
-passes must never write at once: a pass stops writing after `PASS_SECONDS`, long before Mistral
-takes its process for dead and starts another one.
-"""
-
-import contextlib
-import datetime
-import time
-from collections import Counter
 from typing import Any
 
-from mistral_actions import inputs
-from mistral_actions.errors import (
-    Conflict,
-    Failed,
-    Forbidden,
-    NotFound,
-    NovaError,
-    Refused,
-    Rejected,
-    report,
-)
-from mistral_actions.servers.selection import FAILED, LOCK_REASON, count, is_our_lock, line
+from mistral_actions.base import PlannedAction
+from mistral_actions.recovery.evacuation_pass import EvacuationPass
 from mistral_actions.services.nova import Nova
 
-MOVED = {"done", "completed"}
-PASS_SECONDS = 5  # less than any sensible [action_heartbeat] of Mistral
-EVACUABLE = {"active", "stopped", "error"}
-PENDING_STATES = ("PENDING", "RUNNING")
-SLACK = 5  # seconds between the clocks of Nova's services
 
+class EvacuateServers(PlannedAction):
+    """Bring the evacuation of a host's servers one step further; polled until finished.
 
-class Pass:
-    """A look at all servers of a plan, and the next step of each.
+    Any process can run it at any time: what is done, running and failed is read from Nova, what
+    is missing is started up to the concurrency limit, and a server is never evacuated twice.
 
-    :param plan: the plan of the recovery (`recovery.plan_host_recovery`).
-    :param destination: the host to evacuate to; None lets the scheduler pick.
-    :param tried_before: records up to this id belong to earlier attempts, whose failures do
-        not count in this one.
-    :param begin: whether servers may be started that are not yet.
+    :param plan: the plan of the recovery.
+    :param destination: host to evacuate to; null lets the scheduler pick one per server.
+    :param tried_before: id of the newest migration record of an earlier attempt, whose failures
+        do not count in this one; null: the plan's.
+    :param begin: false while the recovery is paused (`may_begin`): nothing new is started, what
+        has been is looked after.
+    :returns: `finished` and the number of servers done, running, pending, failed and skipped;
+        when finished, the `report` with a line per server.
+    Errors: SERVERS_NOT_MOVED (with the report), HOST_UP, FORBIDDEN, NOVA_UNAVAILABLE.
+    Nova: lists evacuations and locked servers; per server lock, evacuate, unlock, and only
+    where it is needed reset state, stop or start.
     """
 
     def __init__(
         self,
-        nova: Nova,
         plan: dict[str, Any],
-        destination: str | None,
-        tried_before: int,
+        destination: Any = None,
+        tried_before: Any = None,
         begin: bool = True,
     ) -> None:
-        self.nova = nova
-        self.plan = plan
-        self.host = plan["host"]
-        self.options = plan["options"]
+        super().__init__(plan)
         self.destination = destination
         self.tried_before = tried_before
         self.begin = begin
-        self.deadline = time.monotonic() + PASS_SECONDS
-        self.lines: dict[str, dict[str, Any]] = {}
-        self.records: dict[str, list[dict[str, Any]]] = {}
-        self.overdue: list[dict[str, Any]] = []
 
-    def run(self) -> dict[str, Any]:
-        """Do the pass; return counts, and the report when nothing is left to do.
-
-        :raises Failed: all have ended and some could not be moved (SERVERS_NOT_MOVED).
-        :raises Refused: the host came back (HOST_UP).
-        """
-        for record in self.nova.evacuations(self.host):
-            self.records.setdefault(record["instance_uuid"], []).append(record)
-        for server in self.plan["servers"]:
-            self._judge(server)
-        self._restore()
-        if self.begin:
-            self._start_missing()
-        self._give_up_on_overdue()
-        return self._result()
-
-    # ---- what has happened
-    def _judge(self, server: dict[str, Any]) -> None:
-        """Set the server's line by its newest migration record."""
-        record = self._newest(server)
-        if server.get("moved"):
-            to = self._last_move(server).get("dest_compute")
-            self._set(server, "MOVED", "EVACUATED_BEFORE", to=to)
-        elif record is None:
-            self._set(server, "PENDING", "WAITS")
-        elif record["status"] in MOVED:
-            self._set(server, "MOVED", "EVACUATED", to=record["dest_compute"])
-        elif record["status"] in FAILED:
-            earlier = int(record["id"]) <= self.tried_before
-            self._set(server, *(("PENDING", "WAITS") if earlier else ("FAILED", _why(record))))
-        elif self._age(record["created_at"]) > self.options["evacuation_timeout"]:
-            why = f"still {record['status']} in Nova after {self._age(record['created_at'])} s"
-            self._set(server, "FAILED", ("TIMED_OUT", why), to=record["dest_compute"])
-        else:
-            self._set(server, "RUNNING", "EVACUATING", to=record["dest_compute"])
-
-    def _newest(self, server: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the newest record that this recovery made or found running."""
-        for record in reversed(self.records.get(server["id"], [])):
-            ours = int(record["id"]) > self.plan["tried_before"]
-            if ours or record["id"] in self.plan["adopted"]:
-                return dict(record)
-        return None
-
-    def _last_move(self, server: dict[str, Any]) -> dict[str, Any]:
-        mine = [r for r in self.records.get(server["id"], []) if r["status"] in MOVED]
-        return mine[-1] if mine else {}
-
-    def _age(self, time: str) -> int:
-        return int((self.nova.now - inputs.time(time)).total_seconds())
-
-    def _set(
-        self, server: dict[str, Any], state: str, why: str | tuple[str, str], to: Any = None
-    ) -> None:
-        self.lines[server["id"]] = line(self.host, server, state, why, to)
-
-    # ---- bring back what a server was, then take our lock off
-    def _restore(self) -> None:
-        ended = {"MOVED", "FAILED"}
-        waiting = [s for s in self.plan["servers"] if self.lines[s["id"]]["state"] in ended]
-        if not waiting:
-            return
-        marked = {}
-        if self.options["lock_servers"]:
-            found = self.nova.locked_servers(_a_day_before(self.plan["since"]))
-            marked = {server["id"]: server for server in found}
-        for server in waiting:
-            if self._late:
-                self._set(server, "RUNNING", "RESTORING", to=self.lines[server["id"]]["to"])
-                continue
-            seen = marked.get(server["id"])
-            unmarked = self._to_be_restored(server) and not self._locks(server)
-            if seen is None and (unmarked or server.get("moved")):
-                with contextlib.suppress(NotFound):
-                    seen = self.nova.server(server["id"])
-            if seen is not None:
-                # what changed since the look is seen in the next pass, or the server is gone
-                with contextlib.suppress(NotFound, Conflict):
-                    self._restore_one(server, seen)
-
-    def _to_be_restored(self, server: dict[str, Any]) -> bool:
-        """Say whether Nova does not keep the state: from ERROR, all servers land ACTIVE."""
-        tried = [r for r in self.records.get(server["id"], []) if r["status"] in FAILED]
-        return server["was"] != "active" and bool(server["dirty"] or tried)
-
-    def _locks(self, server: dict[str, Any]) -> bool:
-        return bool(self.options["lock_servers"] and not server["locked"])
-
-    def _restore_one(self, server: dict[str, Any], seen: dict[str, Any]) -> None:
-        own = self.lines[server["id"]]
-        if own["state"] == "MOVED" and (body := _next_step(server["was"], seen)) is not None:
-            if self._worth_a_try(server, seen, body):
-                self._set(server, "RUNNING", "RESTORING", to=own["to"])
-                if body:
-                    self.nova.act(server["id"], f"making {server['name']} what it was", body)
-                return
-            why = f"it is {seen['OS-EXT-STS:vm_state']}, and was {server['was']}"
-            self._set(server, "MOVED", ("NOT_RESTORED", why), to=own["to"])
-        if own["reason"] == "TIMED_OUT":
-            self.overdue.append(server)  # it may arrive yet, and its lock says: to be restored
-        elif is_our_lock(seen, self.host):
-            self._unlock(server)
-
-    def _worth_a_try(
-        self, server: dict[str, Any], seen: dict[str, Any], body: dict[str, Any]
-    ) -> bool:
-        """Say yes for a while after the move, and later if nobody has tried it yet."""
-        arrived = self._last_move(server).get("updated_at") or self.plan["since"]
-        if self._age(arrived) <= self._patience:
-            return True
-        if body:
-            return self._age(seen["updated"]) + SLACK >= self._age(arrived)
-        return self._age(seen["updated"]) <= self._patience
-
-    def _give_up_on_overdue(self) -> None:
-        if not any(own["state"] in PENDING_STATES for own in self.lines.values()):
-            for server in self.overdue:
-                if self._locks(server):
-                    with contextlib.suppress(NotFound):
-                        self._unlock(server)
-
-    def _unlock(self, server: dict[str, Any]) -> None:
-        self.nova.act(server["id"], f"unlocking {server['name']}", {"unlock": None})
-
-    @property
-    def _late(self) -> bool:
-        return time.monotonic() > self.deadline
-
-    @property
-    def _patience(self) -> int:
-        return int(self.options["evacuation_timeout"])
-
-    # ---- start what is missing
-    def _start_missing(self) -> None:
-        running = sum(own["state"] == "RUNNING" for own in self.lines.values())
-        for server in self.plan["servers"]:
-            if running >= self.options["concurrency"] or self._late:
-                return
-            if self.lines[server["id"]]["state"] == "PENDING":
-                self._start(server)
-                if self.lines[server["id"]]["state"] == "PENDING":
-                    return  # it is late, or the host is up
-                running += self.lines[server["id"]]["state"] == "RUNNING"
-
-    def _start(self, server: dict[str, Any]) -> None:
-        try:
-            if self._locks(server):
-                lock = {"locked_reason": LOCK_REASON.format(host=self.host)}
-                self.nova.act(server["id"], f"locking {server['name']}", {"lock": lock})
-            if self._late:  # locking was slow: another process may be at work
-                return
-            try:
-                self._evacuate(server)
-            except (Conflict, Rejected) as error:
-                self._look_again(server, error)
-        except NotFound as error:
-            self._not_found(server, error)
-        except Forbidden:
-            with contextlib.suppress(NovaError):
-                self._unlock(server)
-            raise
-        if self.lines[server["id"]]["state"] in ("SKIPPED", "FAILED") and self._locks(server):
-            with contextlib.suppress(NotFound):
-                self._unlock(server)
-
-    def _look_again(self, server: dict[str, Any], error: Conflict | Rejected) -> None:
-        """Nova refused, so the server is not what it was: see what it is."""
-        seen = self.nova.server(server["id"])
-        host, task = seen["OS-EXT-SRV-ATTR:host"], seen["OS-EXT-STS:task_state"] or ""
-        if host != self.host and self._has_a_newer_record(server):
-            self._set(server, "RUNNING", "EVACUATING", to=host)
-        elif host != self.host:
-            self._set(server, "SKIPPED", ("MOVED_BY_OTHERS", f"it is on {host}"), to=host)
-        elif task == "deleting":
-            self._set(server, "SKIPPED", ("DELETED", "it is being deleted"))
-        elif task.startswith("rebuild"):
-            self._set(server, "RUNNING", "EVACUATING")  # its record is seen in the next pass
-        elif isinstance(error, Conflict) and seen["OS-EXT-STS:vm_state"] not in EVACUABLE:
-            self._evacuate_from_error(server)
-        else:
-            self._refused(server, error)
-
-    def _evacuate_from_error(self, server: dict[str, Any]) -> None:
-        """Evacuate a paused, rescued, resized, ... server: Nova does it from ERROR only."""
-        try:
-            reset = {"os-resetState": {"state": "error"}}
-            self.nova.act(server["id"], f"resetting {server['name']}", reset)
-            self._evacuate(server)
-        except (Conflict, Rejected) as error:
-            self._refused(server, error)
-
-    def _has_a_newer_record(self, server: dict[str, Any]) -> bool:
-        known = max((int(r["id"]) for r in self.records.get(server["id"], [])), default=0)
-        return any(
-            record["instance_uuid"] == server["id"] and int(record["id"]) > known
-            for record in self.nova.evacuations(self.host)
-        )
-
-    def _evacuate(self, server: dict[str, Any]) -> None:
-        body = {"host": self.destination} if self.destination else {}
-        doing = f"evacuating {server['name']} from {self.host}"
-        self.nova.act(server["id"], doing, {"evacuate": body})
-        self._set(server, "RUNNING", "EVACUATING", to=self.destination)
-
-    def _not_found(self, server: dict[str, Any], error: NotFound) -> None:
-        """Nova says the same of a server that is gone and of a destination it does not know."""
-        try:
-            self.nova.server(server["id"])
-        except NotFound:
-            self._set(server, "SKIPPED", ("GONE", "it was deleted meanwhile"))
-        else:
-            self._set(server, "FAILED", ("REFUSED", error.message))
-
-    def _refused(self, server: dict[str, Any], error: Conflict | Rejected) -> None:
-        if self.nova.compute_service(self.host)["state"] != "up":
-            self._set(server, "FAILED", ("REFUSED", error.message))
-        elif all(own["state"] != "RUNNING" for own in self.lines.values()):
-            if self._locks(server):
-                self._unlock(server)
-            raise Refused(
-                f"{self.host} came back while it was being recovered: {error.message}",
-                "HOST_UP",
-                self._details(),
-            )
-
-    # ---- tell
-    def _result(self) -> dict[str, Any]:
-        lines = list(self.lines.values())
-        counts = Counter(own["state"] for own in lines)
-        left = sum(counts[state] for state in PENDING_STATES)
-        result = {
-            "finished": not left,
-            "total": len(lines),
-            "done": counts["MOVED"],
-            "running": counts["RUNNING"],
-            "pending": counts["PENDING"],
-            "failed": counts["FAILED"],
-            "skipped": counts["SKIPPED"],
-        }
-        if left:
-            idle = "" if self.begin else "; none is begun while the recovery is paused"
-            now = f"{left} of {len(lines)} servers are not evacuated yet{idle}"
-            return {**result, "message": now}
-        details = self._details()
-        if counts["FAILED"]:
-            self._explain()
-            raise Failed(self._sad_sentence(), "SERVERS_NOT_MOVED", details)
-        done = report("SUCCEEDED", "RECOVERED", self._glad_sentence(), details)
-        return {**result, "report": done}
-
-    def _details(self) -> dict[str, Any]:
-        return {
-            **self.plan["report"]["details"],
-            "servers": [*self.lines.values(), *self.plan["left_out"]],
-            "newest_migration": max((int(r[-1]["id"]) for r in self.records.values()), default=0),
-        }
-
-    def _explain(self) -> None:
-        """Add Nova's fault to each server that failed: the record does not carry it."""
-        for own in self.lines.values():
-            if own["state"] == "FAILED" and not own["message"]:
-                with contextlib.suppress(NotFound):
-                    fault = self.nova.server(own["id"]).get("fault") or {}
-                    own["message"] = fault.get("message", "")
-
-    def _glad_sentence(self) -> str:
-        to = Counter(own["to"] for own in self.lines.values() if own["state"] == "MOVED")
-        where = ", ".join(f"{n} to {host}" for host, n in sorted(to.items(), key=str))
-        return f"{count(sum(to.values()))} evacuated from {self.host}: {where or 'none'}."
-
-    def _sad_sentence(self) -> str:
-        failed = [own for own in self.lines.values() if own["state"] == "FAILED"]
-        goal = f" to {self.destination}" if self.destination else ""
-        some = "; ".join(
-            f"{own['name']} ({own['reason']}: {own['message'] or 'Nova gives no fault'})"
-            for own in failed[:3]
-        )
-        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        return (
-            f"{len(failed)} of {len(self.lines)} servers could not be evacuated from"
-            f" {self.host}{goal}: {some}{more}."
-        )
-
-
-def _next_step(was: str, seen: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the server action that makes it what it was; {} to wait, None if it is."""
-    state = seen["OS-EXT-STS:vm_state"]
-    if state == was:
-        return None
-    if seen["OS-EXT-STS:task_state"] is not None:
-        return {}
-    if was == "error":
-        return {"os-resetState": {"state": "error"}}
-    if (was, state) == ("stopped", "active"):
-        return {"os-stop": None}
-    if (was, state) == ("active", "stopped"):
-        return {"os-start": None}
-    return {}
-
-
-def _why(record: dict[str, Any]) -> str:
-    # the conductor writes `error` when the scheduler finds no host, a compute `failed`
-    return "NO_VALID_HOST" if record["status"] == "error" else "EVACUATION_FAILED"
-
-
-def _a_day_before(time: str) -> str:
-    """Return a time that no skew between the clocks of Nova's hosts can pass."""
-    return (inputs.time(time) - datetime.timedelta(days=1)).isoformat()
+    def act(self, nova: Nova) -> dict[str, Any]:
+        """Do one pass."""
+        before = self.plan["tried_before"] if self.tried_before is None else self.tried_before
+        return EvacuationPass(nova, self.plan, self.destination, before, self.begin).run()

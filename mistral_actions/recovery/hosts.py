@@ -14,7 +14,8 @@ from mistral_actions.errors import (
     report,
 )
 from mistral_actions.inputs import Option
-from mistral_actions.servers import selection
+from mistral_actions.servers import lines, selection, settings
+from mistral_actions.servers.hosts import known_hosts
 from mistral_actions.services.nova import Nova
 
 METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
@@ -25,14 +26,14 @@ METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
 OPTIONS = {
     "method": Option(inputs.choice(*METHODS), "auto"),
     "reserved_hosts": Option(inputs.host_names, []),
-    "ha_metadata_key": Option(inputs.text, "HA_Enabled"),
+    "ha_metadata_key": settings.HA_METADATA_KEY,
     "evacuate_all": Option(inputs.boolean, True),
     "ignore_error_servers": Option(inputs.boolean, False),
     "leave_out": Option(selection.rules, []),
     "concurrency": Option(inputs.whole_number(1, 1000), 10),
-    "evacuation_timeout": Option(inputs.whole_number(1, 86400), 90),
+    "evacuation_timeout": settings.EVACUATION_TIMEOUT,
     "host_down_timeout": Option(inputs.whole_number(1, 86400), 180),
-    "heartbeat_timeout": Option(inputs.whole_number(1, 3600), 30),
+    "heartbeat_timeout": settings.HEARTBEAT_TIMEOUT,
     "lock_servers": Option(inputs.boolean, True),
     "add_reserved_host_to_aggregates": Option(inputs.boolean, False),
     "disable_reason": Option(inputs.text, "Recovery: the host failed."),
@@ -104,23 +105,6 @@ def _check_reserved_hosts(host: str, options: dict[str, Any]) -> None:
         )
 
 
-def known_hosts(nova: Nova, *names: str) -> dict[str, dict[str, Any]]:
-    """Return the compute services by the names of their hosts.
-
-    :raises BadInput: there is none on one of these hosts.
-    """
-    known = {service["host"]: service for service in nova.compute_services()}
-    for name in names:
-        if name not in known:
-            near = inputs.nearest(name, known) or "."
-            raise BadInput(
-                f"Nova has no compute service on a host {name!r}{near}"
-                " `openstack compute service list` shows the names.",
-                "UNKNOWN_HOST",
-            )
-    return known
-
-
 def _plan_report(
     host: str,
     dry_run: bool,
@@ -129,14 +113,14 @@ def _plan_report(
     found: dict[str, Any],
 ) -> dict[str, Any]:
     servers, left_out = found["servers"], found["left_out"]
-    lines = [selection.line(host, server, "PENDING", "SELECTED") for server in servers]
+    selected = [lines.line(host, server, "PENDING", "SELECTED") for server in servers]
     details = {
         "host": host,
         "method": options["method"],
         "dry_run": dry_run,
-        "servers": lines + left_out,
+        "servers": selected + left_out,
     }
-    besides = f" {selection.count(len(left_out))} left out." if left_out else ""
+    besides = f" {lines.count(len(left_out))} left out." if left_out else ""
     if not servers:
         text = f"No server on {host} needs to be recovered; nothing was changed.{besides}"
         return report("SKIPPED", "NOTHING_TO_RECOVER", text, details)
@@ -146,11 +130,11 @@ def _plan_report(
             f"method {options['method']}, reserved hosts"
             f" {', '.join(options['reserved_hosts']) or 'none'}",
         )
-        text = f"Would evacuate {selection.count(len(servers))} from {host} ({to}).{besides}"
+        text = f"Would evacuate {lines.count(len(servers))} from {host} ({to}).{besides}"
         if service["state"] == "up":
             text += f" But {host} is up now: while it answers, a recovery is refused."
         return report("SUCCEEDED", "DRY_RUN", text, details)
-    text = f"{host} has failed. To be evacuated: {selection.count(len(servers))}.{besides}"
+    text = f"{host} has failed. To be evacuated: {lines.count(len(servers))}.{besides}"
     return report("FAILED", "NOT_ENDED", text, details)
 
 

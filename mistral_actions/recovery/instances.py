@@ -22,13 +22,14 @@ from mistral_actions.errors import (
     report,
 )
 from mistral_actions.inputs import Option
-from mistral_actions.servers import selection
+from mistral_actions.servers import lines, settings
+from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import LOOK_SECONDS, Nova, asked_since
 
 # Inputs of `recovery.instance.recover` that an operator may set once, in the Mistral environment
 # `recovery`. The last two are Masakari's wait_period_after_power_off and _on.
 OPTIONS = {
-    "ha_metadata_key": Option(inputs.text, "HA_Enabled"),
+    "ha_metadata_key": settings.HA_METADATA_KEY,
     "process_all_instances": Option(inputs.boolean, False),
     "stop_timeout": Option(inputs.whole_number(1, 86400), 180),
     "start_timeout": Option(inputs.whole_number(1, 86400), 60),
@@ -116,7 +117,7 @@ class PlanInstanceRecovery(RecoveryAction):
                     " Watch that one, or cancel it first.",
                     "RECOVERY_RUNNING",
                 )
-        if selection.is_our_lock(server):
+        if is_our_lock(server):
             raise Refused(
                 f"{name} is locked with the reason {server['locked_reason']!r}: that recovery"
                 " runs, or was stopped before its end; then start it again. Nothing was changed.",
@@ -171,7 +172,7 @@ def _why_not(server: dict[str, Any], options: dict[str, Any]) -> tuple[str, str]
     if why := LEFT_ALONE.get(server["OS-EXT-STS:vm_state"]):
         return why
     key = options["ha_metadata_key"]
-    if not (options["process_all_instances"] or selection.has_key(server, key)):
+    if not (options["process_all_instances"] or has_key(server, key)):
         return "NOT_HA", f"it has no metadata {key}=True, and process_all_instances is not set"
     return None
 
@@ -180,8 +181,8 @@ def _plan_report(
     server: dict[str, Any], why: tuple[str, str] | None, dry_run: bool
 ) -> dict[str, Any]:
     name, host = server["name"], server["host"]
-    lines = [selection.line(host, server, "SKIPPED" if why else "PENDING", why or "SELECTED")]
-    details = {"server": server["id"], "host": host, "dry_run": dry_run, "servers": lines}
+    one = lines.line(host, server, "SKIPPED" if why else "PENDING", why or "SELECTED")
+    details = {"server": server["id"], "host": host, "dry_run": dry_run, "servers": [one]}
     if why:
         text = f"{name} is left alone: {why[1]}. Nothing was changed."
         return report("SKIPPED", why[0], text, details)
@@ -243,7 +244,7 @@ class _Step(PlannedAction):
     def _report(self, state: str, code: str, message: str, reason: str = "") -> dict[str, Any]:
         server, to = self.plan["server"], self.plan["server"]["host"]
         own = "RECOVERED" if state == "SUCCEEDED" else state
-        one = selection.line(to, server, own, (reason or code, message), to)
+        one = lines.line(to, server, own, (reason or code, message), to)
         details = {**self.plan["report"]["details"], "servers": [one]}
         return report(state, code, message, details)
 

@@ -6,7 +6,7 @@ from mistral_actions import inputs
 from mistral_actions.base import PlannedAction, RecoveryAction
 from mistral_actions.errors import report
 from mistral_actions.inputs import Option
-from mistral_actions.recovery import hosts
+from mistral_actions.servers.hosts import known_hosts
 from mistral_actions.services.nova import Nova
 
 NOVA_COMPUTE = "nova-compute"
@@ -60,7 +60,7 @@ class PlanProcessRecovery(RecoveryAction):
                 " recovered. Nothing was changed."
             )
             return {**plan, "report": report("SKIPPED", "NOT_NOVA_COMPUTE", text, details)}
-        service = hosts.known_hosts(nova, host)[host]
+        service = known_hosts(nova, host)[host]
         if service["status"] == "disabled":
             why = service.get("disabled_reason") or "none was given"
             text = f"{NOVA_COMPUTE} on {host} is disabled already, reason: {why}"

@@ -10,9 +10,10 @@ import fnmatch
 from typing import Any
 
 from mistral_actions import inputs
+from mistral_actions.servers.lines import line
+from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
 
-LOCK_REASON = "Recovery of host {host}"  # marks a lock of ours in Nova
 NEVER = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
 KEPT = {"active", "stopped"}  # what an evacuation keeps at our microversion
 OFF = {"stopped", "suspended", "shelved"}  # powered off before: stays off
@@ -101,11 +102,6 @@ def _describe(
     }
 
 
-def has_key(server: dict[str, Any], key: str) -> bool:
-    """Say whether the server's metadata has the HA key, set to true."""
-    return str(inputs.bare(server["metadata"].get(key))).lower() in ("true", "yes", "1")
-
-
 def _former_state(
     server: dict[str, Any], records: list[dict[str, Any]], plans: list[dict[str, Any]]
 ) -> str:
@@ -162,12 +158,6 @@ def _left_unfinished(
     return [{**one, "moved": True} for one in found.values()]
 
 
-def is_our_lock(server: dict[str, Any], host: str = "") -> bool:
-    """Say whether a recovery (of this host, if one is named) has locked the server."""
-    reason, ours = server.get("locked_reason") or "", LOCK_REASON.format(host=host)
-    return reason == ours if host else reason.startswith(ours)
-
-
 def _under_way(
     record: dict[str, Any], seen: list[dict[str, Any]], now: datetime.datetime, patience: int
 ) -> bool:
@@ -177,30 +167,3 @@ def _under_way(
     tasks = {server["id"]: server["OS-EXT-STS:task_state"] or "" for server in seen}
     age = (now - inputs.time(record["created_at"])).total_seconds()
     return tasks.get(record["instance_uuid"], "").startswith("rebuild") or age <= patience
-
-
-def line(
-    host: str, server: dict[str, Any], state: str, why: str | tuple[str, str], to: Any = None
-) -> dict[str, Any]:
-    """Return a server's line in the report.
-
-    :param state: PENDING, RUNNING, MOVED, SKIPPED or FAILED.
-    :param why: the reason code, or code and sentence.
-    :param to: the host it is on now.
-    """
-    code, message = (why, "") if isinstance(why, str) else why
-    return {
-        "id": server["id"],
-        "name": server["name"],
-        "from": host,
-        "to": to,
-        "was": server["was"],
-        "state": state,
-        "reason": code,
-        "message": message,
-    }
-
-
-def count(servers: int) -> str:
-    """Return `1 server` or `N servers`."""
-    return f"{servers} server{'' if servers == 1 else 's'}"

@@ -155,7 +155,7 @@ def test_the_guide_tells_every_change_of_a_state_and_no_other(kind: str, heading
 def test_every_reason_of_a_plan_is_in_the_guide() -> None:
     package = ROOT / "mistral_actions"
     paths = [*package.glob("action_plan/*.py"), package / "engine/action_plans.py"]
-    paths.append(package / "servers/moves.py")
+    paths += [package / "steps.py", package / "servers/steps.py", package / "servers/moves.py"]
     nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
     texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
     codes = {

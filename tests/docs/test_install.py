@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.mistral_server import configuration
-from mistral_actions.recovery.evacuation import PASS_SECONDS
+from mistral_actions.recovery.evacuation_pass import PASS_SECONDS
 from tests.docs.documents import ROOT, readme_block
 
 LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")

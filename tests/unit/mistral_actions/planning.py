@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mistral_actions.action_plan import server_checks
-from mistral_actions.servers import moves
+from mistral_actions.servers import moves, steps
 
 CHECKS = {
     "migrate": server_checks.CheckMigrate,
@@ -42,7 +42,7 @@ def cold(nova, server, **more):
 def step_of(todo, **more):
     if "kind" in todo:
         return moves.MoveServer(todo, **more)
-    return moves.SwitchServer(todo)
+    return steps.SwitchServer(todo)
 
 
 def carry_out(nova, todo, most=30, **more):

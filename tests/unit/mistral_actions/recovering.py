@@ -3,7 +3,7 @@
 import json
 
 from mistral_actions.errors import Failed
-from mistral_actions.recovery.evacuation import Pass
+from mistral_actions.recovery.evacuation_pass import EvacuationPass
 from mistral_actions.recovery.hosts import PlanHostRecovery
 
 HOST = "compute1"
@@ -21,7 +21,7 @@ def one_pass(nova, plan, destination=None, tried_before=None, begin=True):
     """Do one pass; return its result, which is a report when it has finished in any way."""
     before = plan["tried_before"] if tried_before is None else tried_before
     try:
-        result = Pass(nova, plan, destination, before, begin).run()
+        result = EvacuationPass(nova, plan, destination, before, begin).run()
     except Failed as failed:
         return {"finished": True, "report": failed.as_dict()["report"]}
     return json.loads(json.dumps(result))

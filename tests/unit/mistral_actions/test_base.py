@@ -13,7 +13,7 @@ from mistral_lib.utils import inspect_utils
 
 from mistral_actions import base, errors
 from mistral_actions.base import RecoveryAction
-from mistral_actions.recovery import evacuate_servers, hosts
+from mistral_actions.recovery import evacuation, hosts
 from tests.unit.mistral_actions.recovering import HOST, plan_of
 
 ACTIONS = [
@@ -154,7 +154,7 @@ def test_it_tells_operators_what_it_does(action):
         lambda plan: hosts.DisableHost(plan),
         lambda plan: hosts.PrepareServers(plan),
         lambda plan: hosts.PrepareReservedHost(plan, ["compute3"]),
-        lambda plan: evacuate_servers.EvacuateServers(plan, "compute3", 0),
+        lambda plan: evacuation.EvacuateServers(plan, "compute3", 0),
     ],
 )
 def test_it_still_works_behind_the_wire(run, nova, make):
@@ -185,9 +185,9 @@ def test_attempts_count_from_the_plan_unless_the_workflow_says_since_when(run, n
     server = nova.add("a")
     nova.outcomes[server["id"]] = ["error"]
     plan = plan_of(nova)
-    run(evacuate_servers.EvacuateServers(plan))
+    run(evacuation.EvacuateServers(plan))
     nova.advance(5)
-    error = run(evacuate_servers.EvacuateServers(plan)).error
+    error = run(evacuation.EvacuateServers(plan)).error
     assert error["code"] == "SERVERS_NOT_MOVED"
     newest = error["report"]["details"]["newest_migration"]
-    assert run(evacuate_servers.EvacuateServers(plan, None, newest))["running"] == 1
+    assert run(evacuation.EvacuateServers(plan, None, newest))["running"] == 1

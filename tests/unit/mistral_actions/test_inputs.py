@@ -160,3 +160,9 @@ def test_a_bad_value_of_the_environment_that_is_overridden_does_no_harm():
 def test_defaults_are_valid_values_themselves():
     for name, option in OPTIONS.items():
         assert parsed(name, option.default) == option.default
+
+
+@pytest.mark.parametrize("given", ["", ".", "..", "a/b", "a b", "a?b", "x" * 256, 5, None])
+def test_an_id_cannot_lead_to_another_path(given):
+    with pytest.raises(ValueError, match="an id"):
+        inputs.identifier(given)

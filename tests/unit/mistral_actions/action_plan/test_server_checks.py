@@ -4,7 +4,7 @@ import pytest
 
 from mistral_actions.action_plan import server_checks
 from mistral_actions.errors import Forbidden, RecoveryError
-from mistral_actions.servers import selection
+from mistral_actions.servers.state import LOCK_REASON
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.planning import CHECKS, TO, act, check, ended, live, written
 
@@ -172,7 +172,7 @@ def test_the_time_that_an_action_may_take_is_a_setting(nova):
 def test_a_server_that_a_recovery_has_locked_is_not_evacuated_beside_it():
     nova = FakeMoves(down=("compute1",))
     mine = nova.add("mine", lock="maintenance")
-    ours = nova.add("ours", lock=selection.LOCK_REASON.format(host="compute1"))
+    ours = nova.add("ours", lock=LOCK_REASON.format(host="compute1"))
     assert check(nova, "evacuate", mine, **TO)["go_on"] is True
     with pytest.raises(RecoveryError) as refused:
         check(nova, "evacuate", ours, **TO)

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from mistral_actions.errors import Failed, Unavailable
-from mistral_actions.nodes import rebuild as node_rebuilds
+from mistral_actions.nodes import notices
 from tests.functional.services import WebServer
 from tests.unit.mistral_actions.fake_nodes import IMAGE
 
@@ -17,13 +17,13 @@ def post(url, event="rebuild_begins"):
         "options": {"reason": "no ping", "cluster_id": None},
     }
     report = {"state": "SUCCEEDED", "message": "web was rebuilt."}
-    return node_rebuilds.PostNotice(url, event, plan, report, "e1").act_for(None)
+    return notices.PostNotice(url, event, plan, report, "e1").act_for(None)
 
 
 @pytest.fixture
 def allowed(monkeypatch):
     """Mistral's executors may connect to this machine."""
-    monkeypatch.setattr(node_rebuilds, "_refuse_by_policy", lambda url, place: None)
+    monkeypatch.setattr(notices, "_refuse_by_policy", lambda url, place: None)
 
 
 def test_a_notice_says_what_happens_to_which_server_and_why(allowed):

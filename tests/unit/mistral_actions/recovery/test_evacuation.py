@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from mistral_actions.errors import Unavailable
-from mistral_actions.recovery import evacuation
+from mistral_actions.recovery import evacuation_pass
 from tests.unit.mistral_actions.recovering import (
     at_call,
     attempt,
@@ -77,7 +77,7 @@ def test_the_window_holds_while_the_scheduler_is_slow(nova):
 def test_a_pass_that_was_slow_to_lock_leaves_the_evacuation_to_the_next_one(nova, monkeypatch):
     """Mistral may have taken its process for dead by then, and run the action elsewhere."""
     server, clock = nova.add("a"), [0.0]
-    monkeypatch.setattr(evacuation, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(evacuation_pass, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     plan = plan_of(nova)
     nova.hook = at_call("act", "lock", doing=lambda: clock.append(clock.pop() + 60))
     assert one_pass(nova, plan)["pending"] == 1

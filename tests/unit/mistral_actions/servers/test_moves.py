@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistral_actions.errors import Conflict, Failed, Forbidden, Unavailable
-from mistral_actions.servers import moves
+from mistral_actions.servers import moves, steps
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.fake_nova import Killed
 from tests.unit.mistral_actions.planning import (
@@ -311,7 +311,7 @@ def test_nothing_is_asked_for_because_of_a_look_that_is_old(nova, plan, monkeypa
     todo = plan(nova, web)
     times = iter((0, 60))
     with monkeypatch.context() as patch:
-        patch.setattr(moves.time, "monotonic", lambda: next(times))
+        patch.setattr(steps.time, "monotonic", lambda: next(times))
         assert act(step_of(todo), nova)["finished"] is False
     assert nova.requests(web) == []
     assert ended(carry_out(nova, todo)) == ("SUCCEEDED", "DONE")

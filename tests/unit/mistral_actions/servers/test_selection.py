@@ -2,8 +2,7 @@
 
 import pytest
 
-from mistral_actions.servers import selection
-from tests.unit.mistral_actions.recovering import HOST, OURS, attempt, one_pass, plan_of
+from tests.unit.mistral_actions.recovering import OURS, attempt, one_pass, plan_of
 
 HA = {"HA_Enabled": "True"}
 
@@ -246,18 +245,3 @@ def test_a_server_under_recovery_from_another_host_is_left_to_that_one(nova, can
     server = next(iter(nova.all.values()))
     server.update(locked=True, locked_reason="Recovery of host compute2")
     assert names(plan_of(nova, [cancelled])) == []
-
-
-def test_lines_say_from_where_to_where_and_why():
-    server = {"id": "1", "name": "a", "was": "active"}
-    assert selection.line(HOST, server, "FAILED", ("REFUSED", "says why"), "c2") == {
-        "id": "1",
-        "name": "a",
-        "from": HOST,
-        "to": "c2",
-        "was": "active",
-        "state": "FAILED",
-        "reason": "REFUSED",
-        "message": "says why",
-    }
-    assert selection.line(HOST, server, "PENDING", "SELECTED")["message"] == ""

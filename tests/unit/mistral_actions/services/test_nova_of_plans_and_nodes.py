@@ -3,9 +3,9 @@
 import pytest
 from keystoneauth1 import adapter, session, token_endpoint
 
-from mistral_actions.action_plan.bare_metal import bare_metal_of
 from mistral_actions.errors import Rejected, Unavailable
 from mistral_actions.services import session as sessions
+from mistral_actions.services.bare_metal import bare_metal_of
 from mistral_actions.services.nova import Nova
 from tests.unit.mistral_actions.stub_services import NODE, NODE_PATH, add_services, context_of, node
 

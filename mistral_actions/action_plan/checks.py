@@ -1,42 +1,16 @@
-"""What the steps of an action of a plan have in common.
+"""What the checks of all types of actions have in common.
 
 Each type of action is a workflow `recovery.action.<type>` of two steps: a check, which writes
 nothing and says what is to be done, and a polled step, which does it and looks until it has ended.
 What is to be done (`todo`) holds all that the second step needs, and what undoes the action.
-
-No step keeps a memory. Nova records what was done with a server, and `todo` knows the newest of
-these records at the time of the check: what is newer has been done since. So a step that any
-process runs again never does a thing twice.
 """
 
-import re
 from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
-from mistral_actions.errors import Failed, RecoveryError, report
-from mistral_actions.inputs import Option
-
-POLL_SECONDS = 2  # the `delay` of the polled steps in the workbook
-
-# May be set in the Mistral environment `recovery`: seconds until an action must have ended. Long,
-# because the live migration of a busy server takes as long as it takes.
-OPTIONS = {"action_timeout": Option(inputs.whole_number(1, 604800), 3600)}
-
-
-_ID = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")
-
-
-def polls(seconds: int) -> int:
-    """Return how often a polled step looks within a time."""
-    return max(1, seconds // POLL_SECONDS)
-
-
-def identifier(value: Any) -> str:
-    """Parse an id: it becomes part of a path."""
-    if isinstance(value, str) and _ID.match(value) and value.strip("."):
-        return value
-    raise ValueError("an id: letters, digits and _ . : - only")
+from mistral_actions.errors import RecoveryError, report
+from mistral_actions.steps import ACTION_TIMEOUT, polls
 
 
 def details_of(action: Any, type_: str, resource: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -55,7 +29,7 @@ def details_of(action: Any, type_: str, resource: dict[str, Any] | None = None) 
     }
 
 
-class Check(RecoveryAction):
+class ActionCheck(RecoveryAction):
     """The first step of an action: see whether there is something to do; writes nothing; polled.
 
     :param action: uuid of the action. :param parameters: its parameters; null: it is not needed.
@@ -68,7 +42,7 @@ class Check(RecoveryAction):
     def __init_subclass__(cls, **more: Any) -> None:
         """Add what is the same for all to the text that operators see of each."""
         super().__init_subclass__(**more)
-        same = (Check.__doc__ or "").partition("\n\n")[2]
+        same = (ActionCheck.__doc__ or "").partition("\n\n")[2]
         cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{same}"
 
     _type = ""
@@ -131,7 +105,7 @@ class Check(RecoveryAction):
 
         :param undo: parameters of the inverse action, or None if there is none.
         """
-        timeout = inputs.merge(OPTIONS, {}, self.settings)["action_timeout"]
+        timeout = inputs.merge(ACTION_TIMEOUT, {}, self.settings)["action_timeout"]
         details = self._details()
         details["undo"] = {"parameters": undo} if undo else None
         text = f"{self._type} of {details['resource']['name']} has not ended."
@@ -151,39 +125,3 @@ class Check(RecoveryAction):
         """Return that it must be looked at again."""
         told = self._ended("FAILED", "NOT_ENDED", f"{self._type} has not begun: {now}.")
         return {"finished": False, "message": now, **told}
-
-
-class Step(RecoveryAction):
-    """The second step of an action: does it, once, and looks until it has ended; polled.
-
-    :param todo: what the check has found.
-    """
-
-    def __init__(self, todo: dict[str, Any]) -> None:
-        self.todo = todo
-
-    @property
-    def _id(self) -> str:
-        return str(self.todo["resource"]["id"])
-
-    @property
-    def _name(self) -> str:
-        return str(self.todo["resource"]["name"])
-
-    def _succeeded(self, message: str, undo: Any = None) -> dict[str, Any]:
-        """Return the end.
-
-        :param undo: parameters of the inverse action where more is known than at the check.
-        """
-        more = {"undo": {"parameters": undo}} if undo else {}
-        return {"finished": True, "report": self._report("SUCCEEDED", "DONE", message, more)}
-
-    def _not_yet(self, now: str) -> dict[str, Any]:
-        """Return the result of a look that must be repeated."""
-        return {"finished": False, "message": now, "report": self.todo["report"]}
-
-    def _failed(self, code: str, message: str) -> Failed:
-        return Failed(message, code, self.todo["report"]["details"])
-
-    def _report(self, state: str, code: str, message: str, more: Any = None) -> dict[str, Any]:
-        return report(state, code, message, {**self.todo["report"]["details"], **(more or {})})
