@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _PARTS = re.compile(
     r"^<!-- test: (?P<mark>\w+) (?P<value>\S+) -->$"
@@ -59,6 +59,13 @@ def blocks(document: Path) -> Iterator[Block]:
             line = text.count("\n", 0, part.start()) + 1
             yield Block(part["kind"], part["text"], line, marks)
             marks = {}
+
+
+def pictures() -> dict[str, str]:
+    """Return the Mermaid sources in the architecture by the names of their images."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    pattern = r"\(images/(architecture-\w+)\.png\)\n\n```mermaid\n(.*?)^```$"
+    return dict(re.findall(pattern, text, re.MULTILINE | re.DOTALL))
 
 
 def readme_block(kind: str) -> Block:

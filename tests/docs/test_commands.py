@@ -26,6 +26,9 @@ WITH_COMMANDS = [
 ELSEWHERE = {
     "tools/demo": "test_demo.py runs it",
     "tools/test": "runs this test: it cannot be run by it",
+    "pytest tests/unit": "tools/test runs them all",
+    "pytest tests/workbooks -k auto_priority": "the same",
+    "pytest tests/functional/test_pause.py": "the same",
     "python -m build --wheel": "test_install.py builds the wheel, without the network",
     "pip install --dry-run dist/mistral_recovery-0.1.0-py3-none-any.whl":
         "test_install.py: what the wheel requires is there already",
@@ -155,4 +158,4 @@ def test_every_command_that_cannot_be_run_as_it_stands_is_tested_otherwise() -> 
 def test_a_block_is_of_a_kind_that_says_whether_it_holds_commands() -> None:
     kinds = {block.kind for document in DOCUMENTS for block in blocks(document)}
 
-    assert kinds <= {"console", "sh", "ini", "text", "yaml"}
+    assert kinds <= {"console", "sh", "ini", "text", "yaml", "mermaid"}

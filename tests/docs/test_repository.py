@@ -1,12 +1,13 @@
 """What must stand in no file of the repository."""
 
+import hashlib
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.docs.documents import DOCUMENTS, ROOT
+from tests.docs.documents import DOCUMENTS, ROOT, blocks, pictures
 
 # Put together from pieces, so that this file does not hold what it looks for.
 FORBIDDEN = {
@@ -54,3 +55,24 @@ def test_links_between_the_documents_lead_to_files() -> None:
     ]
 
     assert dead == []
+
+
+def test_each_picture_of_the_architecture_was_rendered_from_the_source_beside_it() -> None:
+    """If not: tools/pictures."""
+    lines = (ROOT / "docs/images/architecture.sha256").read_text().splitlines()
+    rendered = {name: checksum for checksum, name in (line.split() for line in lines)}
+    sources = {
+        name: hashlib.sha256(source.encode()).hexdigest() for name, source in pictures().items()
+    }
+
+    assert rendered == sources
+    assert len(sources) == sum(
+        block.kind == "mermaid" for block in blocks(ROOT / "docs/architecture.md")
+    )
+
+
+def test_the_index_of_the_documents_names_all_of_them() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+
+    missing = [path.name for path in DOCUMENTS if f"({path.name})" not in index]
+    assert missing == ["README.md", "CONTRIBUTING.md", "README.md"]
