@@ -4,6 +4,7 @@ import yaml
 
 from lab.process import ROOT
 
+REHEARSALS = ROOT / "tests" / "workbooks" / "rehearsals"
 WORKBOOKS = {path.stem: yaml.safe_load(path.read_text())
              for path in sorted((ROOT / "workbooks").glob("*.yaml"))}
 WORKFLOWS = {f"{name}.{workflow}": content

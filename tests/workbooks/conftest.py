@@ -1,13 +1,13 @@
 """One Mistral engine for all tests of the workbooks."""
 
-import importlib
 import pathlib
-import sys
 
 import pytest
 
+from driver.rehearsals import cases
+from driver.rehearsals.loading import open_mistral
+from driver.rehearsals.rehearse import rehearse as carry_out
 from driver.workbooks import files
-from tests.workbooks import harness
 
 HERE = pathlib.Path(__file__).parent
 
@@ -25,15 +25,7 @@ def pytest_configure(config):
 @pytest.fixture(scope="session")
 def mistral(tmp_path_factory):
     """A Mistral that has the pack's workbooks and those that tests need besides."""
-    with pytest.MonkeyPatch.context() as patch:
-        # Some libraries load eventlet merely because it is installed, and it would then warn at
-        # every fork of this process. Mistral runs on threads, which mistral.cmd says to them.
-        patch.setitem(sys.modules, "eventlet", None)
-        importlib.import_module("mistral.cmd")
-        # not at the top: the filters above do not hold yet while this file is imported
-        from tests.workbooks.virtual_mistral import VirtualMistral
-    database = tmp_path_factory.mktemp("mistral") / "mistral.sqlite"
-    mistral = VirtualMistral(database)
+    mistral = open_mistral(tmp_path_factory.mktemp("mistral") / "mistral.sqlite")
     for workbook in files.read_workbooks():
         mistral.install(workbook.text)
     for path in sorted((HERE / "fixtures").glob("*.yaml")):
@@ -49,7 +41,7 @@ def rehearse(mistral):
 
     def run(path):
         if path not in done:
-            done[path] = harness.run(mistral, harness.load(path))
+            done[path] = carry_out(mistral, cases.load(path))
         return done[path]
 
     return run

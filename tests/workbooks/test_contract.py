@@ -1,7 +1,7 @@
 """The shipped workbooks against a real Mistral."""
 
 from driver.workbooks import files, lint
-from tests.workbooks import harness
+from tests.pack import REHEARSALS
 
 
 def test_the_shipped_workbooks_have_no_problems(mistral):
@@ -15,5 +15,5 @@ def test_the_shipped_workbooks_have_no_problems(mistral):
 
 
 def test_every_directory_of_rehearsals_belongs_to_a_workbook():
-    directories = {path.name for path in harness.REHEARSALS.iterdir() if path.is_dir()}
+    directories = {path.name for path in REHEARSALS.iterdir() if path.is_dir()}
     assert directories == {workbook.name for workbook in files.read_workbooks()}

@@ -1,29 +1,30 @@
-"""Each branch of each workflow, rehearsed on Mistral's engine; see harness.py."""
+"""Each branch of each workflow, rehearsed on Mistral's engine; see driver/rehearsals."""
 
 import pytest
 
+from driver.rehearsals import branches, cases
 from driver.workbooks import files
-from tests.workbooks import harness
+from tests.pack import REHEARSALS
 
-REHEARSALS = sorted(harness.REHEARSALS.glob("*/*.yaml"))
+PATHS = sorted(REHEARSALS.glob("*/*.yaml"))
 
 
 def name(path):
     return f"{path.parent.name}/{path.stem}"
 
 
-@pytest.mark.parametrize("path", REHEARSALS, ids=name)
+@pytest.mark.parametrize("path", PATHS, ids=name)
 def test_rehearsal(path, rehearse):
     """What the rehearsal claims holds."""
-    rehearsal, outcome = harness.load(path), rehearse(path)
+    rehearsal, outcome = cases.load(path), rehearse(path)
     assert not outcome.problems, "\n".join([rehearsal.claim, *outcome.problems])
 
 
-@pytest.mark.parametrize("path", REHEARSALS, ids=name)
+@pytest.mark.parametrize("path", PATHS, ids=name)
 def test_a_rehearsal_is_filed_under_the_workbook_whose_workflow_it_starts(path):
-    assert harness.load(path).workflow.rpartition(".")[0] == path.parent.name
+    assert cases.load(path).workflow.rpartition(".")[0] == path.parent.name
 
 
 def test_every_branch_of_every_workflow_is_taken_by_a_rehearsal(rehearse):
-    untaken = harness.untaken(files.read_workbooks(), [rehearse(path) for path in REHEARSALS])
+    untaken = branches.untaken(files.read_workbooks(), [rehearse(path) for path in PATHS])
     assert not (missing := list(untaken)), "\n".join(missing)

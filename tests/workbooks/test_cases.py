@@ -1,14 +1,15 @@
-"""A rehearsal that passes must be able to fail: the harness tells each kind of difference."""
+"""A rehearsal that passes must be able to fail: it tells each kind of difference."""
 
 import dataclasses
 import pathlib
 
 import pytest
 
+from driver.rehearsals import branches, cases
+from driver.rehearsals.rehearse import rehearse
 from driver.workbooks import files
-from tests.workbooks import harness
 
-GOOD = harness.Rehearsal(
+GOOD = cases.Case(
     claim="A poll is repeated until it has finished, and both sides meet.",
     workflow="rehearsed.poll",
     environment={"colour": "blue"},
@@ -24,7 +25,7 @@ GOOD = harness.Rehearsal(
     state="SUCCESS",
     output={"said": {"a": [1, {"b": 2}]}},
 )
-FAILED = harness.Rehearsal(
+FAILED = cases.Case(
     claim="A sub-workflow that fails leads to the sentence of the reporter.",
     workflow="rehearsed.poll",
     results={"look": [{"error": {"code": "GONE"}}], "fall_back/say": [{"error": "no"}]},
@@ -36,7 +37,7 @@ FAILED = harness.Rehearsal(
 
 @pytest.mark.parametrize("rehearsal", [GOOD, FAILED], ids=lambda one: one.state)
 def test_a_rehearsal_that_describes_what_happens_passes(rehearsal, mistral):
-    assert harness.run(mistral, rehearsal).problems == []
+    assert rehearse(mistral, rehearsal).problems == []
 
 
 @pytest.mark.parametrize(
@@ -63,13 +64,13 @@ def test_a_rehearsal_that_describes_what_happens_passes(rehearsal, mistral):
     ],
 )
 def test_a_rehearsal_fails_when_something_else_happens(rehearsal, change, problem, mistral):
-    problems = harness.run(mistral, dataclasses.replace(rehearsal, **change)).problems
+    problems = rehearse(mistral, dataclasses.replace(rehearsal, **change)).problems
     assert any(one.startswith(problem) for one in problems), problems
 
 
 def test_a_task_without_a_result_ends_the_rehearsal_at_once(mistral):
     """It is not tried again by the workflow's own retry, and nothing behind it runs."""
-    done = harness.run(mistral, dataclasses.replace(GOOD, results={}))
+    done = rehearse(mistral, dataclasses.replace(GOOD, results={}))
     assert done.edges == frozenset()
 
 
@@ -84,15 +85,15 @@ def test_delays_cost_virtual_time_only(mistral):
 
 
 def test_a_workflow_that_never_ends_is_stopped(mistral, monkeypatch):
-    monkeypatch.setattr("tests.workbooks.virtual_mistral.MAX_STEPS", 3)
-    (problem, *_) = harness.run(mistral, GOOD).problems
+    monkeypatch.setattr("driver.rehearsals.agenda.MAX_STEPS", 3)
+    (problem, *_) = rehearse(mistral, GOOD).problems
     assert problem == "the workflow did not end within 3 steps"
 
 
 def test_an_environment_holds_for_its_rehearsal_only(mistral):
-    harness.run(mistral, GOOD)
+    rehearse(mistral, GOOD)
     assert mistral.environment() == {"colour": "blue"}
-    harness.run(mistral, FAILED)
+    rehearse(mistral, FAILED)
     assert mistral.environment() is None
 
 
@@ -103,25 +104,25 @@ def test_a_misspelt_key_or_result_of_a_rehearsal_is_refused(tmp_path):
     case = directory / "case.yaml"
     rest = "claim: c\nworkflow: w\ntasks: []\nstate: SUCCESS\n"
     case.write_text(rest + "results: {a: fine, b: [fine, {data: 2}]}\n", encoding="utf-8")
-    assert harness.load(case).results == {"a": [{"data": 1}], "b": [{"data": 1}, {"data": 2}]}
+    assert cases.load(case).results == {"a": [{"data": 1}], "b": [{"data": 1}, {"data": 2}]}
     case.write_text(rest + "results: {a: fin}\n", encoding="utf-8")
     with pytest.raises(KeyError, match="fin"):
-        harness.load(case)
+        cases.load(case)
     case.write_text(rest + "outputs: {}\n", encoding="utf-8")
     with pytest.raises(TypeError, match="outputs"):
-        harness.load(case)
+        cases.load(case)
 
 
 def test_transitions_that_no_rehearsal_took_are_listed(mistral):
     """Every workflow, own and default transition counts; a task that cannot fail needs none."""
     path = pathlib.Path(__file__).parent / "fixtures" / "rehearsed.yaml"
     book = files.read_workbook(path)
-    good, failed = harness.run(mistral, GOOD), harness.run(mistral, FAILED)
-    assert list(harness.untaken([book], [good, failed])) == []
-    assert list(harness.untaken([book], [good])) == [
+    good, failed = rehearse(mistral, GOOD), rehearse(mistral, FAILED)
+    assert list(branches.untaken([book], [good, failed])) == []
+    assert list(branches.untaken([book], [good])) == [
         "rehearsed.greet: never run",
         "rehearsed.poll: look on-error fall_back",
         "rehearsed.poll: fall_back on-error report_failure",
         "rehearsed.poll: report_failure on-success fail",
     ]
-    assert "rehearsed.poll: look on-success left" in harness.untaken([book], [failed])
+    assert "rehearsed.poll: look on-success left" in branches.untaken([book], [failed])
