@@ -1,9 +1,13 @@
 """Compile an action plan to a workbook with the workflows `run` and `rollback`.
 
 One task per action, so that Mistral and Horizon show the plan as it is. A failure leads on, too:
-whether it matters is for the rule to say, in the last task. What a task costs Mistral is its
-definition (each line is validated) and its context (copied to each task), so both are lean, and
-what a task must know of others is asked by YAQL functions
+whether it matters is for the rule to say, in the last task. Under ANY a chain of alternatives has
+branches: a success leads past those behind it, to the last task. Where actions have several
+parents or children, a success leads on as well, because Mistral's joins fail when a parent never
+comes to them; there each alternative asks whether it is needed.
+
+What a task costs Mistral is its definition (each line is validated) and its context (copied to
+each task), so both are lean, and what a task must know of others is asked by YAQL functions
 (``mistral_actions/engine/action_plans.py``). The same plan gives the same text, byte for byte,
 whatever the order of its actions in the file.
 """
@@ -16,12 +20,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from driver.plans.model import ANY, Action, Plan
+from driver.plans.order import children_of, in_chains
 from driver.plans.types import ACTION_TYPES, IDLE_TYPES
 from driver.text.messages import legible
 from driver.workbooks.files import Workbook, parse_workbook
 from driver.workbooks.literals import block, constant, expression, literal
 from driver.workbooks.templates import template
+from mistral_actions.action_plan.states import SUCCEEDED
 
+_STATE = "task().result.state"
 _REPORTS = ("report_plan", "report_rollback")
 _WAITING = {"action": "std.noop", "safe-rerun": True, "retry": {"count": 60, "delay": 2}}
 _LONGEST_NAME = 80  # characters of a resource in the name of a task; Mistral takes 255 in all
@@ -48,10 +55,12 @@ def compile_plan(plan: Plan, rule: str) -> Workbook:
         uuid=plan.uuid,
         description=block({"description": about}),
         rule=rule,
+        has_branches=any(task.past for task in run),
+        has_questions=any("satisfied" in task.input for task in run),
         run=[task.text for task in run],
-        run_leaves=sum(task.is_leaf for task in run),
+        run_join=_join_of_the_report(run),
         rollback=[task.text for task in undo],
-        rollback_leaves=sum(task.is_leaf for task in undo),
+        rollback_join=_join_of_the_report(undo),
     )
     return parse_workbook(f"{text.rstrip()}\n", pathlib.Path(f"{name}.yaml"))
 
@@ -77,6 +86,8 @@ class _Task:
     """A task of a compiled workflow: what it does, and the names of the tasks around it.
 
     Without a workflow it only waits for those before it.
+
+    :param past: where its success leads to, past what is next: alternatives that it needs not.
     """
 
     name: str
@@ -85,6 +96,7 @@ class _Task:
     input: Mapping[str, Any]
     before: list[str]
     next: list[str]
+    past: str = ""
 
     @property
     def is_leaf(self) -> bool:
@@ -98,23 +110,43 @@ class _Task:
             "workflow": f"recovery.action.{self.workflow}" if self.workflow else None,
             **({} if self.workflow else _WAITING),
             "input": self.input,
-            "on-success": self.next,
+            "on-success": self._on_success(),
             "on-error": self.next,
         }
         return block({self.name: {key: value for key, value in body.items() if value}})
 
+    def _on_success(self) -> list[Any]:
+        if not self.past:
+            return self.next
+        needless = {self.past: expression(f"{_STATE} = {SUCCEEDED}")}
+        return [needless, *({task: expression(f"{_STATE} != {SUCCEEDED}")} for task in self.next)]
+
+
+def _join_of_the_report(tasks: list[_Task]) -> str | int | None:
+    """Return for how many tasks the last one waits.
+
+    A chain with branches leads to it from any of its tasks, but once: no more than that is known.
+    """
+    leaves = sum(task.is_leaf for task in tasks)
+    if leaves < 2:
+        return None
+    return leaves if any(task.past for task in tasks) else "all"
+
 
 def _run(plan: Plan, rule: str, tasks: Mapping[str, str]) -> list[_Task]:
-    children = _children(plan)
+    children = children_of(plan.actions)
+    chained = in_chains(plan.actions) if rule == ANY else set()
     found = []
     for action in plan.actions:
         parents = sorted(tasks[parent] for parent in action.parents)
+        behind = [tasks[child] for child in children[action.uuid]]
+        in_chain = action.uuid in chained
         inputs = {
             "plan": plan.uuid,
             "action": action.uuid,
             "parameters": None if action.is_skipped else literal(dict(action.parameters)),
         }
-        if rule == ANY and parents:
+        if rule == ANY and parents and not in_chain:
             inputs["satisfied"] = expression(f"satisfied_by([{', '.join(parents)}])")
         found.append(
             _Task(
@@ -123,7 +155,8 @@ def _run(plan: Plan, rule: str, tasks: Mapping[str, str]) -> list[_Task]:
                 action.type,
                 inputs,
                 parents,
-                [tasks[child] for child in children[action.uuid]] or ["report_plan"],
+                behind or ["report_plan"],
+                "report_plan" if in_chain and behind else "",
             )
         )
     return found
@@ -163,7 +196,8 @@ def _description(action: Action, alternatives_to: list[str]) -> str:
     if action.is_skipped:
         return f"{what}: skipped by an administrator"
     if alternatives_to:
-        return f"{what}, unless one of {', '.join(alternatives_to)} has succeeded"
+        either = "one of " if len(alternatives_to) > 1 else ""
+        return f"{what}, unless {either}{', '.join(alternatives_to)} has succeeded"
     return what
 
 
@@ -197,7 +231,7 @@ def _undo_order(plan: Plan) -> dict[str, set[str]]:
 
     What changes nothing needs no task, unless leaving it out would cost more edges than it has.
     """
-    before = {uuid: set(children) for uuid, children in _children(plan).items()}
+    before = {uuid: set(children) for uuid, children in children_of(plan.actions).items()}
     after = {action.uuid: set(action.parents) for action in plan.actions}
     idle = [one.uuid for one in plan.actions if one.is_skipped or one.type in IDLE_TYPES]
     for uuid in [*reversed(idle), *idle]:
@@ -224,7 +258,7 @@ def _open_first(plan: Plan, before: dict[str, set[str]]) -> None:
         for others in before.values():
             if own in others:  # what came before it is undone after all that came behind it
                 others |= ahead
-    children = _children(plan)
+    children = children_of(plan.actions)
     for own in closed:
         later = (_descendants(children, own) & before.keys()) - set(closed)
         for uuid in later:
@@ -244,12 +278,4 @@ def _descendants(children: Mapping[str, list[str]], uuid: str) -> set[str]:
         new = set(children[ahead.pop()]) - found
         found |= new
         ahead += new
-    return found
-
-
-def _children(plan: Plan) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {action.uuid: [] for action in plan.actions}
-    for action in plan.actions:
-        for parent in action.parents:
-            found[parent].append(action.uuid)
     return found

@@ -32,3 +32,29 @@ def parents_first(actions: Iterable[Action]) -> tuple[Action, ...]:
     for uuid in graphlib.TopologicalSorter(before).static_order():
         depth[uuid] = 1 + max((depth[parent] for parent in before[uuid]), default=0)
     return tuple(sorted(by_uuid.values(), key=lambda one: (depth[one.uuid], one.uuid)))
+
+
+def children_of(actions: Collection[Action]) -> dict[str, list[str]]:
+    """Return the uuids of each action's children, in the order of the actions."""
+    found: dict[str, list[str]] = {action.uuid: [] for action in actions}
+    for action in actions:
+        for parent in action.parents:
+            found[parent].append(action.uuid)
+    return found
+
+
+def in_chains(actions: Collection[Action]) -> set[str]:
+    """Return the actions of those parts of a graph that are chains: nothing branches or joins.
+
+    :param actions: of a graph without cycles. One alone is a chain, too.
+    """
+    parents = {action.uuid: action.parents for action in actions}
+    children = children_of(actions)
+    found: set[str] = set()
+    for uuid in (uuid for uuid, above in parents.items() if not above):
+        chain = [uuid]
+        while len(children[chain[-1]]) == 1:
+            chain += children[chain[-1]]
+        if not children[chain[-1]] and all(len(parents[one]) <= 1 for one in chain):
+            found.update(chain)
+    return found

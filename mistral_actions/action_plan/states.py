@@ -122,10 +122,9 @@ def graph_of(workflow: Mapping[str, Any]) -> Graph:
 
 def _through_layers(tasks: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a task leads to; a task that only waits for a layer stands for those behind it."""
-    for target in task.get("on-success") or ():
+    for target in task.get("on-error") or ():  # a failure leads to all children, whatever the rule
         waits = tasks[target].get("action") == "std.noop"
-        behind = tasks[target].get("on-success") or ()  # of the report: only that it may fail
-        yield from [name for name in behind if isinstance(name, str)] if waits else [target]
+        yield from tasks[target].get("on-error") or () if waits else [target]
 
 
 def _parents_first(nodes: Mapping[str, Node]) -> dict[str, Node]:

@@ -13,8 +13,8 @@ SUCCEEDED, FAILED, SKIPPED = "SUCCEEDED", "FAILED", "SKIPPED"
 
 def outcome(
     parents: Mapping[str, Collection[str]], rule: str, would: Mapping[str, str]
-) -> tuple[dict[str, str], str]:
-    """Return the end of each action, and that of the plan.
+) -> tuple[dict[str, str], str, set[str]]:
+    """Return the end of each action, that of the plan, and which actions are not needed.
 
     :param parents: the parents of each action, in any order; no cycles.
     :param rule: ALWAYS or ANY.
@@ -36,7 +36,7 @@ def outcome(
     failed = [one for one in ends if ends[one] == FAILED]
     if rule == ANY:
         failed = [one for one in failed if not _made_good(one, parents, ends)]
-    return ends, FAILED if failed else SUCCEEDED
+    return ends, FAILED if failed else SUCCEEDED, needless
 
 
 def _made_good(

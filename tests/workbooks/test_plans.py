@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driver.plans.compile import compile_plan, task_names
+from driver.plans.order import in_chains
 from driver.plans.reader import read_plan
 from driver.plans.types import ACTION_TYPES
 from driver.workbooks import lint
@@ -67,6 +68,11 @@ def number(n):
 
 def by_uuid(found):
     return {number(n): value for n, value in found.items()}
+
+
+def report(done):
+    """The report of a plan."""
+    return done.output
 
 
 def facts_now(plan):
@@ -199,7 +205,7 @@ class Plans:
             return facts_now(plan)
 
     def states(self, done):
-        return {one["action"]: one["state"] for one in done.output["details"]["actions"]}
+        return {one["action"]: one["state"] for one in report(done)["details"]["actions"]}
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +255,7 @@ def test_an_alternative_runs_only_if_every_parent_ended_without_success(
     """The graphs of which Watcher leaves some pending for ever, under ANY."""
     done = plans.run(a_plan(parents), by_uuid(would), "ANY")
     assert plans.states(done) == {number(n): end for n, end in ends.items()}
-    assert (done.output["state"], done.state) == (state, "ERROR" if state == BAD else "SUCCESS")
+    assert (report(done)["state"], done.state) == (state, "ERROR" if state == BAD else "SUCCESS")
 
 
 @pytest.mark.parametrize("order", [(A, B), (B, A)])
@@ -269,40 +275,58 @@ def test_an_alternative_to_two_comes_to_the_same_whichever_of_them_ends_last(
     takes = by_uuid(dict(zip(order, (1, 2), strict=True)))
     done = plans.run(a_plan({A: [], B: [], C: [A, B]}), by_uuid(would), "ANY", takes=takes)
     assert plans.states(done) == by_uuid({**would, C: end})
-    assert done.output["state"] == state
+    assert report(done)["state"] == state
 
 
-def test_what_an_alternative_is_told_says_why_it_is_not_needed(plans):
-    plan = a_plan({A: [], B: [A], C: [B]})
+def test_what_has_several_alternatives_is_told_why_it_is_not_needed(plans):
+    plan = a_plan({A: [], B: [A], C: [A], 4: [C]})
     done = plans.run(plan, {}, "ANY")
-    first, second = (line["task"] for line in done.output["details"]["actions"][:2])
-    told = {n: plans.given[number(n)]["satisfied"] for n in (A, B, C)}
-    assert told == {
+    lines = {line["action"]: line for line in report(done)["details"]["actions"]}
+    first, third = lines[number(A)]["task"], lines[number(C)]["task"]
+    said = {n: plans.given[number(n)]["satisfied"] for n in (A, B, C, 4)}
+    assert said == {
         A: None,
         B: f"{first}, to which it is an alternative, has succeeded.",
-        C: f"{second}, to which it is an alternative, was not needed.",
+        C: f"{first}, to which it is an alternative, has succeeded.",
+        4: f"{third}, to which it is an alternative, was not needed.",
     }
+
+
+def test_in_a_chain_what_is_not_needed_has_no_task_and_the_report_says_why(plans):
+    plan = a_plan({A: [], B: [A], C: [B], 4: [C]})
+    done = plans.run(plan, {number(A): BAD}, "ANY")
+    lines = report(done)["details"]["actions"]
+    _, second, third, _ = (line["task"] for line in lines)
+    assert set(plans.given) == {number(A), number(B)}
+    assert [task for task in done.tasks if "/" not in task][2:] == ["report_plan"]
+    assert [(line["reason"], line["message"]) for line in lines[2:]] == [
+        ("ALTERNATIVE_SUCCEEDED", f"{second}, to which it is an alternative, has succeeded."),
+        ("ALTERNATIVE_SUCCEEDED", f"{third}, to which it is an alternative, was not needed."),
+    ]
 
 
 @st.composite
 def graphs(draw):
     """Parents of up to six actions, what each comes to, and how long it takes.
 
-    The numbers of the actions say nothing of their order.
+    The numbers of the actions say nothing of their order. Half of the graphs are chains only.
     """
     size = draw(st.integers(1, 6))
     names = draw(st.permutations(range(1, size + 1)))
-    parents = {
-        name: draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
-        for place, name in enumerate(names)
-    }
+    all_chains = draw(st.booleans())
+    parents, ends = {}, []
+    for place, name in enumerate(names):
+        above = st.sampled_from((ends if all_chains else names[:place]) or [None])
+        drawn = draw(st.lists(above, unique=True, max_size=1 if all_chains else None))
+        parents[name] = [one for one in drawn if one]
+        ends = [one for one in [*ends, name] if one not in parents[name]]
     would = {name: draw(st.sampled_from([OK, BAD, SKIP])) for name in names}
     takes = dict(zip(names, draw(st.permutations(range(size))), strict=True))
     return parents, would, takes
 
 
 @settings(
-    max_examples=15,
+    max_examples=24,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -310,15 +334,17 @@ def graphs(draw):
 @given(graphs(), st.sampled_from(["ANY", "ALWAYS"]))
 def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans, graph, rule):
     parents, would, takes = graph
-    ends, state = plan_rules.outcome(parents, rule, would)
+    ends, state, needless = plan_rules.outcome(parents, rule, would)
     done = plans.run(a_plan(parents), by_uuid(would), rule, takes=by_uuid(takes))
     assert plans.states(done) == by_uuid(ends)
-    assert done.output["state"] == state
+    assert report(done)["state"] == state
     assert done.state == ("ERROR" if state == BAD else "SUCCESS")
-    assert len(plans.given) == len(parents), "an action did not run"
-    tasks = task_names(read_plan(json.dumps(a_plan(parents)), "x"))
-    for one, its_parents in parents.items():
-        before = {tasks[number(parent)] for parent in its_parents}
+    plan = read_plan(json.dumps(a_plan(parents)), "x")
+    chained, tasks = in_chains(plan.actions), task_names(plan)
+    have_tasks = {one for one in parents if one not in needless or number(one) not in chained}
+    assert set(plans.given) == {number(one) for one in have_tasks}
+    for one in have_tasks:
+        before = {tasks[number(parent)] for parent in parents[one]}
         assert before <= plans.ended_before[number(one)], "an action ran before its parents ended"
 
 
@@ -358,7 +384,7 @@ def test_hostile_parameters_reach_the_action_literally(plans):
     ]
     plan = {"uuid": str(uuid.uuid4()), "strategy": HOSTILE[0], "actions": actions}
     done = plans.run(plan, {})
-    assert done.output["state"] == OK
+    assert report(done)["state"] == OK
     for action in actions:
         assert plans.given[action["uuid"]]["parameters"] == action["parameters"]
 
@@ -382,25 +408,26 @@ def test_an_action_that_an_administrator_skipped_is_given_no_parameters(plans):
     assert plans.states(done) == {number(A): SKIP, number(B): OK}
 
 
-def test_an_action_whose_workflow_cannot_start_has_failed(plans):
+@pytest.mark.parametrize(("rule", "reason"), [("ALWAYS", "ACTIONS_FAILED"), ("ANY", "CARRIED_OUT")])
+def test_an_action_whose_workflow_cannot_start_has_failed(plans, rule, reason):
     """Nothing but Mistral's words is known of it; the rest of the plan goes on."""
     plan = a_plan({A: [], B: [A], C: []})
     text = json.dumps(plan)
-    compiled = compile_plan(read_plan(text, "plan.json"), "ALWAYS").text
+    compiled = compile_plan(read_plan(text, "plan.json"), rule).text
     broken = compiled.replace("plan: " + plan["uuid"], "unknown_input: 1", 1)
     assert broken != compiled
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plans, "install", lambda *_: plans.create(broken))
-        done = plans.run(plan, {})
+        done = plans.run(plan, {}, rule)
     assert plans.states(done) == {number(A): BAD, number(B): OK, number(C): OK}
-    assert done.output["reason"] == "ACTIONS_FAILED"
-    assert done.state_info == done.output["message"]
-    assert "plan" in done.output["details"]["actions"][0]["message"]
+    assert report(done)["reason"] == reason
+    assert done.state_info == (report(done)["message"] if rule == "ALWAYS" else None)
+    assert "plan" in report(done)["details"]["actions"][0]["message"]
 
 
 def test_a_plan_without_actions_succeeds(plans):
     done = plans.run({"uuid": str(uuid.uuid4()), "actions": []}, {})
-    assert (done.state, done.output["state"]) == ("SUCCESS", OK)
+    assert (done.state, report(done)["state"]) == ("SUCCESS", OK)
 
 
 # ---- what is known of a plan from outside
@@ -429,15 +456,28 @@ def test_after_a_cancel_nothing_more_is_done(plans):
     plan = a_plan({A: [], B: [A], C: [B]})
     done = plans.run(plan, {}, events={number(A): lambda: plans.cancel(plan)})
     assert plans.states(done) == {number(A): OK, number(B): "CANCELLED", number(C): "CANCELLED"}
-    assert done.output["state"] == "CANCELLED"
+    assert report(done)["state"] == "CANCELLED"
     assert plans.facts(plan)["state"] == "CANCELLED"
+
+
+@pytest.mark.parametrize(
+    ("would", "ends"),
+    [(OK, {B: OK, C: SKIP}), (BAD, {B: BAD, C: "CANCELLED"}), (SKIP, {B: SKIP, C: "CANCELLED"})],
+)
+def test_after_a_cancel_during_an_alternative_no_other_is_tried(plans, would, ends):
+    plan = a_plan({A: [], B: [A], C: [B], 4: []})
+    events = {number(B): lambda: plans.cancel(plan)}
+    done = plans.run(plan, by_uuid({A: BAD, B: would}), "ANY", events=events)
+    assert plans.states(done) == by_uuid({A: BAD, **ends, 4: OK})
+    assert (done.state, report(done)["state"]) == ("ERROR", "CANCELLED")
+    assert done.state_info == report(done)["message"]
 
 
 def test_a_cancel_during_the_last_action_cancels_the_plan(plans):
     plan = a_plan({A: []})
     done = plans.run(plan, {}, events={number(A): lambda: plans.cancel(plan)})
     assert plans.states(done) == {number(A): OK}
-    assert done.output["state"] == "CANCELLED"
+    assert report(done)["state"] == "CANCELLED"
 
 
 def test_a_plan_stopped_by_hand_is_cancelled(plans):
@@ -470,7 +510,7 @@ def test_a_rollback_undoes_what_succeeded_the_last_first(plans):
         number(4): None,
     }
     assert list(given)[-1] == number(A)
-    assert (done.output["state"], done.output["reason"]) == (OK, "ROLLED_BACK")
+    assert (report(done)["state"], report(done)["reason"]) == (OK, "ROLLED_BACK")
     assert plans.facts(plan)["rolled_back"] is not None
 
 
@@ -478,14 +518,14 @@ def test_a_rollback_of_nothing_is_skipped(plans):
     plan = a_plan({A: [], B: [A]})
     plans.run(plan, {number(A): BAD, number(B): SKIP})
     done = plans.run(plan, {}, workflow="rollback")
-    assert (done.state, done.output["state"]) == ("SUCCESS", SKIP)
+    assert (done.state, report(done)["state"]) == ("SUCCESS", SKIP)
 
 
 def test_a_step_of_a_rollback_that_fails_fails_it_and_the_others_go_on(plans):
     plan = a_plan({A: [], B: [A]})
     plans.run(plan, {})
     done = plans.run(plan, {number(B): BAD}, workflow="rollback")
-    assert (done.state, done.output["state"]) == ("ERROR", BAD)
+    assert (done.state, report(done)["state"]) == ("ERROR", BAD)
     assert plans.states(done) == {number(B): BAD, number(A): OK}
 
 

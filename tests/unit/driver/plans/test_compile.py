@@ -8,10 +8,11 @@ import uuid
 
 import pytest
 
+from driver.plans import compile as compile_module
 from driver.plans.compile import compile_plan, task_names
 from driver.plans.graph import graphviz, mermaid
 from driver.plans.model import Action, Plan
-from driver.plans.order import cycle, parents_first
+from driver.plans.order import cycle, in_chains, parents_first
 from mistral_actions.action_plan.states import ActionState, graph_of
 
 PLAN = str(uuid.UUID(int=255))
@@ -66,13 +67,93 @@ def test_each_task_comes_after_its_parents_and_leads_to_its_children_either_way(
     assert last["publish"] == {"report": "<% plan_report() %>"}
 
 
-def test_only_alternatives_ask_whether_they_are_needed():
-    made = plan(action(1), action(2, 1))
-    first, second, _ = workflow(compile_plan(made, "ANY"))["tasks"].values()
-    assert "satisfied" not in first["input"]
-    assert second["input"]["satisfied"] == "<% satisfied_by([stop_web]) %>"
+STATE = compile_module._STATE
+
+
+def test_a_chain_of_alternatives_is_branches_past_what_is_not_needed():
+    run = workflow(compile_plan(plan(action(1), action(2, 1), action(3, 2)), "ANY"))
+    first, second, third, _ = run["tasks"].values()
+    assert first["on-success"] == [
+        {"report_plan": f"<% {STATE} = SUCCEEDED %>"},
+        {"stop_web_2": f"<% {STATE} != SUCCEEDED %>"},
+    ]
+    assert first["on-error"] == ["stop_web_2"]
+    assert [next(iter(edge)) for edge in second["on-success"]] == ["report_plan", "stop_web_3"]
+    assert third["on-success"] == third["on-error"] == ["report_plan"]
+    assert not any(
+        "join" in task or "satisfied" in task.get("input", {}) for task in run["tasks"].values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("actions", "rule", "join"),
+    [
+        ([action(1), action(2, 1)], "ANY", None),
+        ([action(1), action(2, 1), action(3)], "ANY", 2),
+        ([action(1), action(2, 1), action(3), action(4, 3), action(5)], "ANY", 3),
+        ([action(1), action(2, 1), action(3), action(4, 3), action(5, 3)], "ANY", 3),
+        ([action(1), action(2)], "ANY", "all"),
+        ([action(1), action(2), action(3, 1, 2)], "ANY", None),
+        ([action(1), action(2, 1), action(3)], "ALWAYS", "all"),
+    ],
+)
+def test_the_report_waits_once_for_each_chain_and_for_each_other_end(actions, rule, join):
+    run = workflow(compile_plan(plan(*actions), rule))
+    assert run["tasks"]["report_plan"].get("join") == join
+
+
+def test_only_where_paths_part_or_meet_an_alternative_asks_whether_it_is_needed():
+    made = plan(action(1), action(2, 1), action(3, 1), action(4), action(5, 4))
+    tasks = workflow(compile_plan(made, "ANY"))["tasks"]
+    asked = {
+        name: task["input"].get("satisfied") for name, task in tasks.items() if "input" in task
+    }
+    assert asked == {
+        "stop_web": None,
+        "stop_web_2": None,
+        "stop_web_3": "<% satisfied_by([stop_web]) %>",
+        "stop_web_4": "<% satisfied_by([stop_web]) %>",
+        "stop_web_5": None,
+    }
     always = workflow(compile_plan(made, "ALWAYS"))["tasks"].values()
     assert not any("satisfied" in task.get("input", {}) for task in always)
+
+
+@pytest.mark.parametrize(
+    ("actions", "rule", "said"),
+    [
+        ([action(1), action(2, 1)], "ALWAYS", ["Rule ALWAYS"]),
+        ([action(1), action(2, 1)], "ANY", ["Rule ANY", "In a chain"]),
+        ([action(1), action(2), action(3, 1, 2)], "ANY", ["Rule ANY", "several parents"]),
+        (
+            [action(1), action(2, 1), action(3), action(4, 3), action(5, 3)],
+            "ANY",
+            ["Rule ANY", "In a chain", "several parents"],
+        ),
+    ],
+)
+def test_comments_above_the_tasks_say_which_rule_decides_and_how(actions, rule, said):
+    text = compile_plan(plan(*actions), rule).text
+    comments = " ".join(line for line in text.splitlines()[2:] if line.lstrip().startswith("#"))
+    every = ["Rule ALWAYS", "Rule ANY", "In a chain", "several parents"]
+    assert [words for words in every if words in comments] == said
+
+
+@pytest.mark.parametrize(
+    ("parents", "chained"),
+    [
+        ({1: [], 2: [1], 3: [2]}, {1, 2, 3}),
+        ({1: []}, {1}),
+        ({1: [], 2: [1], 3: [1]}, set()),
+        ({1: [], 2: [], 3: [1, 2]}, set()),
+        ({1: [], 2: [1], 3: [1, 2]}, set()),
+        ({1: [], 2: [1], 3: [2], 4: [2], 5: [], 6: [5]}, {5, 6}),
+        ({1: [], 2: [], 3: [1, 2], 4: [3], 5: [4]}, set()),
+    ],
+)
+def test_a_chain_neither_branches_nor_joins_anywhere(parents, chained):
+    made = plan(*(action(n, *above) for n, above in parents.items()))
+    assert in_chains(made.actions) == {number(n) for n in chained}
 
 
 def test_a_rollback_has_the_edges_of_the_plan_the_other_way_round():
@@ -115,6 +196,19 @@ def test_leaving_a_task_out_of_a_rollback_never_costs_edges():
 def test_a_plan_of_what_changes_nothing_has_nothing_to_roll_back():
     made = plan(action(1, type_="nop"), action(2, 1, type_="nop"), action(3, 2, 1, type_="sleep"))
     assert list(workflow(compile_plan(made, "ANY"), "rollback")["tasks"]) == ["report_rollback"]
+
+
+@pytest.mark.parametrize("rule", ["ANY", "ALWAYS"])
+def test_a_chain_can_be_read_back_from_the_definition(rule):
+    chains = plan(action(1), action(2, 1), action(3, 2), action(4), action(5, 4))
+    graph = graph_of(workflow(compile_plan(chains, rule)))
+    assert {node.action: node.parents for node in graph.nodes.values()} == {
+        number(1): (),
+        number(2): ("stop_web",),
+        number(3): ("stop_web_3",),
+        number(4): (),
+        number(5): ("stop_web_2",),
+    }
 
 
 @pytest.mark.parametrize("rule", ["ANY", "ALWAYS"])

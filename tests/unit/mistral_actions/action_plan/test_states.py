@@ -167,7 +167,7 @@ def test_how_a_plan_ends(cancel, state, message):
 def test_a_graph_is_in_order_whatever_the_order_of_its_tasks():
     def task(*children):
         body = {"workflow": "recovery.action.stop", "input": {"action": "x"}}
-        return {**body, "on-success": [*children]}
+        return {**body, "on-success": [*children], "on-error": [*children]}
 
     tasks = {"c": task("report_plan"), "b": task("c"), "a": task("b", "c"), "report_plan": {}}
     found = states.graph_of({"tasks": tasks})
