@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from driver.plans.model import ANY, Action, Plan
-from driver.plans.order import children_of, in_chains
+from driver.plans.order import chains, children_of
 from driver.plans.types import ACTION_TYPES, IDLE_TYPES
 from driver.text.messages import legible
 from driver.workbooks.files import Workbook, parse_workbook
@@ -45,7 +45,8 @@ def compile_plan(plan: Plan, rule: str) -> Workbook:
     :param rule: ALWAYS or ANY, see :func:`driver.plans.model.choose_rule`.
     """
     name, tasks = workbook_name(plan.uuid), task_names(plan)
-    run = _with_layers(_run(plan, rule, tasks))
+    links = chains(plan.actions) if rule == ANY else []
+    run = _with_layers(_run(plan, rule, tasks, links))
     undo = _with_layers(_rollback(plan, tasks))
     strategy = f" of strategy {legible(plan.strategy)}" if plan.strategy else ""
     count = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
@@ -55,8 +56,8 @@ def compile_plan(plan: Plan, rule: str) -> Workbook:
         uuid=plan.uuid,
         description=block({"description": about}),
         rule=rule,
-        has_branches=any(task.past for task in run),
-        has_questions=any("satisfied" in task.input for task in run),
+        longest_chain=max(map(len, links), default=0),
+        has_joins=sum(map(len, links)) < len(plan.actions),
         run=[task.text for task in run],
         run_join=_join_of_the_report(run),
         rollback=[task.text for task in undo],
@@ -133,20 +134,22 @@ def _join_of_the_report(tasks: list[_Task]) -> str | int | None:
     return leaves if any(task.past for task in tasks) else "all"
 
 
-def _run(plan: Plan, rule: str, tasks: Mapping[str, str]) -> list[_Task]:
+def _run(plan: Plan, rule: str, tasks: Mapping[str, str], links: list[list[str]]) -> list[_Task]:
     children = children_of(plan.actions)
-    chained = in_chains(plan.actions) if rule == ANY else set()
+    place_in_chain = {uuid: place for chain in links for place, uuid in enumerate(chain)}
     found = []
     for action in plan.actions:
         parents = sorted(tasks[parent] for parent in action.parents)
         behind = [tasks[child] for child in children[action.uuid]]
-        in_chain = action.uuid in chained
+        place = place_in_chain.get(action.uuid)
         inputs = {
             "plan": plan.uuid,
             "action": action.uuid,
             "parameters": None if action.is_skipped else literal(dict(action.parameters)),
         }
-        if rule == ANY and parents and not in_chain:
+        # The second of a chain is known to be needed. Not so the third: when a person runs the
+        # first again, the second finds itself done, which is no success, and leads on.
+        if rule == ANY and parents and place != 1:
             inputs["satisfied"] = expression(f"satisfied_by([{', '.join(parents)}])")
         found.append(
             _Task(
@@ -156,7 +159,7 @@ def _run(plan: Plan, rule: str, tasks: Mapping[str, str]) -> list[_Task]:
                 inputs,
                 parents,
                 behind or ["report_plan"],
-                "report_plan" if in_chain and behind else "",
+                "report_plan" if behind and place is not None else "",
             )
         )
     return found

@@ -43,18 +43,19 @@ def children_of(actions: Collection[Action]) -> dict[str, list[str]]:
     return found
 
 
-def in_chains(actions: Collection[Action]) -> set[str]:
-    """Return the actions of those parts of a graph that are chains: nothing branches or joins.
+def chains(actions: Collection[Action]) -> list[list[str]]:
+    """Return the parts of a graph that are chains: nothing branches or joins there.
 
     :param actions: of a graph without cycles. One alone is a chain, too.
+    :returns: the uuids of each, parents first.
     """
     parents = {action.uuid: action.parents for action in actions}
     children = children_of(actions)
-    found: set[str] = set()
+    found = []
     for uuid in (uuid for uuid, above in parents.items() if not above):
         chain = [uuid]
         while len(children[chain[-1]]) == 1:
             chain += children[chain[-1]]
         if not children[chain[-1]] and all(len(parents[one]) <= 1 for one in chain):
-            found.update(chain)
+            found.append(chain)
     return found

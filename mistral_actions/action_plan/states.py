@@ -165,7 +165,8 @@ def action_states(
     states: dict[str, ActionState] = {}
     for node in graph.nodes.values():  # parents first
         task, satisfied = seen.get(node.task), None
-        if graph.rule == "ANY" and not _has_ended(task):
+        # that a parent has succeeded counts, too, if it did so only when a person ran it again
+        if graph.rule == "ANY" and not _has_succeeded(task):
             satisfied = satisfied_by({parent: states[parent] for parent in node.parents})
         if satisfied:
             states[node.task] = ActionState(SKIPPED, ALTERNATIVE_SUCCEEDED, satisfied)
@@ -180,9 +181,9 @@ def action_states(
     return states
 
 
-def _has_ended(task: Seen | None) -> bool:
+def _has_succeeded(task: Seen | None) -> bool:
     output = task.output if task is not None else None
-    return isinstance(output, dict) and output.get("state") in ENDS
+    return isinstance(output, dict) and output.get("state") == SUCCEEDED
 
 
 def begun(task: Seen, run: str | None, cancel: Cancel | None) -> ActionState:

@@ -4,6 +4,7 @@ The workflows of the actions are stand-ins with the contract of `recovery.action
 is given and how its end reaches the plan is what matters here.
 """
 
+import itertools
 import json
 import uuid
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driver.plans.compile import compile_plan, task_names
-from driver.plans.order import in_chains
+from driver.plans.order import chains
 from driver.plans.reader import read_plan
 from driver.plans.types import ACTION_TYPES
 from driver.workbooks import lint
@@ -91,6 +92,16 @@ def ended_in(execution):
         return {task.name for task in tasks if task.state in ("SUCCESS", "ERROR")}
 
 
+def rerun(engine, plan, action):
+    """Run the failed task of an action again; return the plan's execution."""
+    from mistral.db.v2 import api
+
+    with api.transaction(read_only=True):
+        failed = api.get_task_executions(workflow_execution_id=plan["uuid"], state="ERROR")
+        (task,) = (task.id for task in failed if task.spec["input"].get("action") == action)
+    return engine.rerun_workflow(task)
+
+
 class TakingTime:
     """Stands for the executor's way to the engine: results arrive after a time, not at once.
 
@@ -138,32 +149,39 @@ class Plans:
         """
         if workflow == "run":
             self.install(plan, rule)
-        self.given, self.would, self.events, self.ended_before = {}, would, events or {}, {}
-        self.takes = takes or {}
-        name = f"recovery.plan.{plan['uuid']}.{workflow}"
         # the client says which id the execution shall have
         own_id = {"wf_ex_id": plan["uuid"]} if workflow == "run" else {}
-        engine = self.mistral._engine
-        start = engine.start_workflow
-        with pytest.MonkeyPatch.context() as patch:
+        start = self.mistral._engine.start_workflow
+        name = f"recovery.plan.{plan['uuid']}.{workflow}"
+        self.given, self.would, self.events, self.ended_before = {}, would, events or {}, {}
+        self.takes = takes or {}
+        return self._until_all_is_done(lambda: start(name, wf_namespace=NAMESPACE, **own_id))
 
-            def start_here(name, **more):
+    def rerun(self, plan, action, would):
+        """Run a failed action of a plan again, as a person does with `task-rerun`."""
+        self.given, self.would, self.events, self.ended_before = {}, would, {}, {}
+        return self._until_all_is_done(lambda: rerun(self.mistral._engine, plan, action))
+
+    def _until_all_is_done(self, start):
+        """Start an execution in the way that is given, and do all that follows."""
+        with pytest.MonkeyPatch.context() as patch, pytest.MonkeyPatch.context() as times:
+
+            def start_here(*_, **__):
                 patch.undo()
-                begun = start(name, wf_namespace=NAMESPACE, **own_id, **more)
+                begun = start()
                 self.execution = begun.id
                 return begun
 
-            patch.setattr(engine, "start_workflow", start_here)
+            patch.setattr(self.mistral._engine, "start_workflow", start_here)
             late = TakingTime(self.mistral, lambda: self.took)
-            with pytest.MonkeyPatch.context() as times:
-                times.setattr(self.mistral._executor, "_engine", late)
-                done = self.mistral.run(name, {}, self._result_of)
+            times.setattr(self.mistral._executor, "_engine", late)
+            done = self.mistral.run("", {}, self._result_of)
         assert done.stopped is None
         return done
 
     def _result_of(self, path, name, inputs):
         self.took = 0
-        if name != "std.echo":
+        if not path.endswith("/check"):
             return None
         told = inputs["output"]
         self.took = self.takes.get(told["action"], 1)
@@ -340,7 +358,7 @@ def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans,
     assert report(done)["state"] == state
     assert done.state == ("ERROR" if state == BAD else "SUCCESS")
     plan = read_plan(json.dumps(a_plan(parents)), "x")
-    chained, tasks = in_chains(plan.actions), task_names(plan)
+    chained, tasks = {*itertools.chain(*chains(plan.actions))}, task_names(plan)
     have_tasks = {one for one in parents if one not in needless or number(one) not in chained}
     assert set(plans.given) == {number(one) for one in have_tasks}
     for one in have_tasks:
@@ -428,6 +446,31 @@ def test_an_action_whose_workflow_cannot_start_has_failed(plans, rule, reason):
 def test_a_plan_without_actions_succeeds(plans):
     done = plans.run({"uuid": str(uuid.uuid4()), "actions": []}, {})
     assert (done.state, report(done)["state"]) == ("SUCCESS", OK)
+
+
+@pytest.mark.parametrize("others", [{}, {C: []}, {C: [], 4: [C]}])
+@pytest.mark.parametrize(("again", "ends"), [(A, {A: OK, B: SKIP}), (B, {A: BAD, B: OK})])
+def test_a_chain_goes_on_from_the_action_that_a_person_runs_again(plans, others, again, ends):
+    plan = a_plan({A: [], B: [A], **others})
+    done = plans.run(plan, by_uuid({A: BAD, B: BAD, C: BAD}), "ANY")
+    assert (done.state, report(done)["state"]) == ("ERROR", BAD)
+    done = plans.rerun(plan, number(again), {})
+    assert set(plans.given) == {number(again)}
+    others = {C: BAD, 4: OK} if 4 in others else dict.fromkeys(others, BAD)
+    assert plans.states(done) == by_uuid({**ends, **others})
+    good = not others or 4 in others
+    assert (done.state, report(done)["state"]) == (("SUCCESS", OK) if good else ("ERROR", BAD))
+    assert plans.facts(plan)["state"] == report(done)["state"]
+
+
+def test_what_was_made_good_is_not_done_once_more_when_a_person_runs_the_failure_again(plans):
+    """The second finds itself done, which is no reason for the third."""
+    plan = a_plan({A: [], B: [A], C: [B], 4: []})
+    plans.run(plan, by_uuid({A: BAD, 4: BAD}), "ANY")
+    done = plans.rerun(plan, number(A), by_uuid({A: SKIP, B: SKIP}))
+    assert plans.given[number(C)]["satisfied"].endswith("has succeeded.")
+    assert plans.states(done) == by_uuid({A: SKIP, B: OK, C: SKIP, 4: BAD})
+    assert (done.state, report(done)["state"]) == ("ERROR", BAD)
 
 
 # ---- what is known of a plan from outside
