@@ -21,7 +21,7 @@ from typing import Any
 
 from driver.plans.model import ANY, Action, Plan
 from driver.plans.order import chains, children_of
-from driver.plans.types import ACTION_TYPES, IDLE_TYPES
+from driver.plans.types import IDLE_TYPES, INVERSES
 from driver.text.messages import legible
 from driver.workbooks.files import Workbook, parse_workbook
 from driver.workbooks.literals import block, constant, expression, literal
@@ -213,7 +213,7 @@ def _rollback(plan: Plan, tasks: Mapping[str, str]) -> list[_Task]:
     after = {uuid: [one for one in order if uuid in undone_before[one]] for uuid in order}
     found = []
     for action in last_first:
-        name, inverse = tasks[action.uuid], ACTION_TYPES[action.type].inverse
+        name, inverse = tasks[action.uuid], INVERSES.get(action.type)
         undo = expression(f"undo_parameters({constant(plan.uuid)}, {name})")
         found.append(
             _Task(

@@ -23,7 +23,7 @@ class Action:
     """One action of a plan.
 
     :param uuid: its id, in lower case.
-    :param type: one of ``driver.plans.types.ACTION_TYPES``.
+    :param type: one of those in ``schema.json``.
     :param parameters: exactly as they shall reach it.
     :param parents: uuids of the actions after which it runs, sorted; none twice.
     :param name: what people call it, or its resource; None: nobody said.

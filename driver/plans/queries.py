@@ -19,9 +19,9 @@ from driver.plans.status import (
     cancel_of,
     plan_status,
 )
-from driver.plans.types import UUID
 from driver.text.messages import shown
 from mistral_actions.action_plan.states import Cancel, found_done, graph_of
+from mistral_actions.inputs import UUID
 
 CANCEL = "recovery.action_plan.cancel"
 ROLLBACK = "recovery.action_plan.rollback"

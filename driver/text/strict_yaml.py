@@ -13,7 +13,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -63,6 +63,13 @@ class YamlNode:
         for step in path:
             node = node.value[step]
         return node
+
+    def place_of(self, path: Sequence[str | int]) -> Place:
+        """Return where a value begins: with its key, if it has one."""
+        if not path:
+            return self.place
+        parent = self.at(path[:-1])
+        return parent.keys.get(str(path[-1])) or parent.value[path[-1]].place
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from driver.plans.reader import read_plan
-from driver.plans.types import ACTION_TYPES
 from mistral_actions.action_plan.states import (
     Graph,
     Node,
@@ -20,6 +19,7 @@ from mistral_actions.action_plan.states import (
     plan_state,
 )
 from tests.docs.documents import ROOT
+from tests.plan_types import ACTION_TYPES
 
 GUIDE = (ROOT / "docs/action-plans.md").read_text()
 EXAMPLES = sorted((ROOT / "examples/action_plans").iterdir())
@@ -170,7 +170,7 @@ def test_every_type_of_an_action_and_every_parameter_is_in_the_guide_in_its_orde
     rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| `")]
 
     assert {row[0].strip(" `"): re.findall(r"`(\w+)`", row[1]) for row in rows} == {
-        name: [one for one in kind.parameters if one != "resource_name"]
+        name: [one for one in kind["properties"] if one != "resource_name"]
         for name, kind in ACTION_TYPES.items()
     }
 

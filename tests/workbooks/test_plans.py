@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from driver.plans.compile import compile_plan, task_names
 from driver.plans.order import chains
 from driver.plans.reader import read_plan
-from driver.plans.types import ACTION_TYPES
 from driver.workbooks import lint
 from mistral_actions.engine import action_plans
+from tests.plan_types import ACTION_TYPES
 from tests.workbooks import plan_rules
 
 NAMESPACE = "plans"

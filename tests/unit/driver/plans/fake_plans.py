@@ -2,7 +2,7 @@
 
 import json
 
-from driver.plans.types import ACTION_TYPES
+from tests.plan_types import ACTION_TYPES
 from tests.unit.driver.fake_mistral import FakeApi, Response, refusal
 
 PLAN = "5d1f9a3e-0000-4000-8000-000000000000"

@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driver.errors import DriverError
-from driver.plans import schema
-from driver.plans.model import Plan, PlanError, choose_rule
-from driver.plans.reader import read_plan
-from driver.plans.types import ACTION_TYPES
+from driver.plans.model import RULES, Plan, PlanError, choose_rule
+from driver.plans.reader import read_plan, schema
+from tests.plan_types import ACTION_TYPES
 
 PLAN = "00000000-0000-0000-0000-0000000000ff"
 A, B, C = (f"00000000-0000-0000-0000-00000000000{n}" for n in "abc")
@@ -91,7 +90,7 @@ def test_the_packs_own_format_is_read():
 def test_only_text_is_text():
     """A number is a number, and must be put in quotes where a text is meant."""
     assert problems(OWN.replace("0123", "123")) == [
-        "plan.yaml:17: actions[1].parameters.source_node: source_node is 123, not a text",
+        "plan.yaml:17: actions[1].parameters.source_node: expected a text, not 123",
     ]
     quoted = read_plan(OWN.replace("0123", "'123'"), "x")
     assert quoted.actions[1].parameters["source_node"] == "123"
@@ -150,40 +149,69 @@ def stop(uuid, *parents, **more):
         (own(stop(A), stop(B, C)), f"actions[1].parents[0]: unknown parent {C}; did you mean"),
         (own(stop(A), stop(B, SERVER)), f"unknown parent {SERVER}; was the list cut?"),
         (own(stop(A), stop(A.upper())), f":13: actions[1].uuid: the uuid {A} is given again"),
-        (own(stop(A, type="migrat")), "unknown type of action 'migrat'; did you mean 'migrate'?"),
-        (own(stop(A, type="zz")), "unknown type of action 'zz'; there are migrate, resize, stop"),
-        (own(stop(A, kind="x")), "actions[0].kind: unknown key 'kind'"),
-        (own(stop(A), strateg="x"), "strateg: unknown key 'strateg'; did you mean 'strategy'?"),
-        (own(stop(A), rule="any"), "rule: 'any' is no rule: ALWAYS, ANY; did you mean 'ANY'?"),
-        (own(stop(A, parameters={})), "parameters: stop needs the parameter 'resource_id'"),
-        (own(stop(A, parameters=None)), "stop needs the parameter 'resource_id'"),
-        (own(stop(A, parameters=[1])), "a list is no mapping of parameters"),
+        (
+            own(stop(A, type="migrat")),
+            "expected a type of action, not 'migrat'; did you mean 'migrate'?",
+        ),
+        (
+            own(stop(A, type="zz")),
+            "expected a type of action, not 'zz'; there are migrate, resize, stop",
+        ),
+        (
+            own(stop(A, kind="x")),
+            "actions[0].kind: unknown key 'kind' in an action; there are uuid",
+        ),
+        (
+            own(stop(A), strateg="x"),
+            "strateg: unknown key 'strateg' in an action plan; did you mean 'strategy'?",
+        ),
+        (own(stop(A), rule="any"), "rule: expected a rule, not 'any'; did you mean 'ANY'?"),
+        (
+            own(stop(A, parameters={})),
+            "parameters: 'resource_id' is missing in the parameters of stop",
+        ),
+        (own(stop(A, parameters=None)), "'resource_id' is missing in the parameters of stop"),
+        (own({"uuid": A, "type": "stop"}), "'parameters' is missing in the action stop"),
+        (own(stop(A, parameters=[1])), "expected the parameters of stop, not a list"),
         (
             own(stop(A, parameters={"resource_id": SERVER, "resourc_name": "x"})),
-            "stop has no parameter 'resourc_name'; did you mean 'resource_name'?",
+            "unknown key 'resourc_name' in the parameters of stop; did you mean 'resource_name'?",
         ),
-        (own(stop(A, parameters={"resource_id": "web"})), "resource_id is 'web', not a UUID"),
+        (
+            own(stop(A, parameters={"resource_id": "web"})),
+            "resource_id: expected a UUID, not 'web'",
+        ),
         (
             own({"uuid": A, "type": "sleep", "parameters": {"duration": -1}}),
-            "duration is -1, not a number of seconds from 0",
+            "expected a number of seconds from 0, not -1",
         ),
         (
             own({"uuid": A, "type": "sleep", "parameters": {"duration": True}}),
-            "duration is true, not a number of seconds from 0",
+            "expected a number of seconds from 0, not true",
         ),
-        (own(stop(A, state="SUCCEEDED")), "the action is 'SUCCEEDED', not PENDING or SKIPPED"),
-        (own(stop("a")), "actions[0].uuid: 'a' is not a UUID"),
-        (own({**stop(A), "parents": "x"}), "'x' is not a"),
-        (own({"type": "stop", "parameters": {"resource_id": SERVER}}), "'uuid' is missing"),
-        (json.dumps({"uuid": PLAN, "actions": 1}), "1 is not a list of actions"),
+        (
+            own(stop(A, state="SUCCEEDED")),
+            "expected one of PENDING, SKIPPED, not 'SUCCEEDED': it was carried out",
+        ),
+        (own(stop("a")), "actions[0].uuid: expected a UUID, not 'a'"),
+        (own(stop(A + "\n")), f"actions[0].uuid: expected a UUID, not '{A}\\n'"),
+        (own({**stop(A), "parents": "x"}), "parents: expected a list of uuids, not 'x'"),
+        (
+            own({"type": "stop", "parameters": {"resource_id": SERVER}}),
+            "'uuid' is missing in an action",
+        ),
+        (json.dumps({"uuid": PLAN, "actions": 1}), "actions: expected a list of actions, not 1"),
         (json.dumps({**SHOW, "State": "ONGOING"}) + json.dumps(LIST), "the plan is 'ONGOING'"),
         (json.dumps({**SHOW, "UUID": C}) + json.dumps(LIST), f"an action of another plan, {PLAN}"),
         (json.dumps(SHOW), "not one action plan but 1 of plans and 0 of lists of actions"),
         ("", "plan.yaml:1: not one action plan but 0 of plans and 0 of lists"),
-        (json.dumps([{**LIST[1], "Parameters": 1}]), "[0].Parameters: 1 is no mapping"),
+        (
+            json.dumps([{**LIST[1], "Parameters": 1}]),
+            "[0].Parameters: expected the parameters of resize, not 1",
+        ),
         (
             json.dumps([{key: LIST[1][key] for key in LIST[1] if key != "Parameters"}]),
-            "no parameters: list the actions with --detail",
+            "the actions have no parameters: list them with --detail",
         ),
         ('{"uuid": 1, "uuid": 2}', "uuid: the key 'uuid' is given again (first in line 1)"),
         ("a: &x 1\nb: *x", "plan.yaml:1: a: the anchor or alias 'x': write the value out"),
@@ -242,8 +270,27 @@ def test_any_text_is_a_plan_or_refused_with_lines_of_the_file(text):
 # ---- the schema
 
 
-def test_the_schema_is_the_one_in_its_file():
-    assert schema.PATH.read_text(encoding="utf-8") == schema.text()
+def test_the_schema_is_one():
+    jsonschema.Draft7Validator.check_schema(schema())
+
+
+def test_the_schema_knows_the_rules_and_the_parameters_of_each_type():
+    assert schema()["properties"]["rule"]["enum"] == [*RULES, None]
+    branches = schema()["definitions"]["action"]["allOf"]
+    assert {
+        one["if"]["properties"]["type"]["const"]: one["then"]["properties"]["parameters"]["$ref"]
+        for one in branches
+    } == {name: f"#/definitions/{name}" for name in ACTION_TYPES}
+    assert all(one["if"]["required"] == ["type"] for one in branches)
+
+
+def test_a_plan_without_a_type_or_with_a_null_is_told_once():
+    (missing,) = problems(own({"uuid": A, "parameters": {"resource_id": 1}}))
+    (null,) = problems(own(stop(A, parameters=None)))
+    assert missing.endswith("actions[0]: 'type' is missing in an action")
+    assert null.endswith(
+        "actions[0].parameters: 'resource_id' is missing in the parameters of stop"
+    )
 
 
 GOOD = {
@@ -261,9 +308,10 @@ def plans(draw):
     """Plans of one action, most of them right but for one or two things."""
     type_ = draw(st.sampled_from(sorted(ACTION_TYPES)))
     parameters = {}
-    for name, one in ACTION_TYPES[type_].parameters.items():
-        if one.is_required or draw(st.booleans()):
-            right = draw(st.sampled_from(one.choices)) if one.choices else GOOD.get(name, "text")
+    for name, one in ACTION_TYPES[type_]["properties"].items():
+        if name in ACTION_TYPES[type_].get("required", ()) or draw(st.booleans()):
+            choices = one.get("enum")
+            right = draw(st.sampled_from(choices)) if choices else GOOD.get(name, "text")
             parameters[name] = right
     action = {"uuid": A, "type": type_, "parameters": parameters}
     plan = {"uuid": PLAN, "actions": [action]}
@@ -279,7 +327,7 @@ def plans(draw):
 @given(plans())
 def test_reader_and_schema_are_of_one_mind(plan):
     """About everything but the graph, which a schema cannot describe."""
-    is_valid = jsonschema.Draft202012Validator(schema.schema()).is_valid(plan)
+    is_valid = jsonschema.Draft7Validator(schema()).is_valid(plan)
     try:
         read_plan(json.dumps(plan), "plan.json")
     except PlanError as error:
