@@ -2,7 +2,8 @@
 
 import logging
 import traceback
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 from mistral_lib import actions
 
@@ -63,10 +64,13 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
         return self.act(nova_of(context))
 
 
-class PlannedAction(RecoveryAction):
-    """A step of a recovery that has a plan."""
+Plan = TypeVar("Plan", bound=Mapping[str, Any])  # one of `recovery_plan`
 
-    def __init__(self, plan: dict[str, Any]) -> None:
+
+class RecoveryStep(RecoveryAction, Generic[Plan]):
+    """A step of a recovery, which carries out what its plan says."""
+
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
     def check(self) -> None:

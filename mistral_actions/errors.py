@@ -20,6 +20,8 @@ turns each into the dict of `as_dict`, which is what `on-error` branches see.
 from collections.abc import Mapping
 from typing import Any
 
+Report = dict[str, Any]  # state, reason, message and details, see `report`
+
 
 class RecoveryError(Exception):
     """A failure with a code for programs and a sentence for people.

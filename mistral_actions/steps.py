@@ -5,11 +5,11 @@ these records at the time of the check: what is newer has been done since. So a 
 process runs again never does a thing twice.
 """
 
-from typing import Any
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
-from mistral_actions.errors import Failed, report
+from mistral_actions.errors import Failed, Report, report
 from mistral_actions.inputs import Option
 
 POLL_SECONDS = 2  # the `delay` of the polled steps in the workbook
@@ -24,13 +24,36 @@ def polls(seconds: int) -> int:
     return max(1, seconds // POLL_SECONDS)
 
 
-class PolledStep(RecoveryAction):
+class Resource(TypedDict):
+    """What an action is about; null while it was not found."""
+
+    id: str | None
+    name: str | None
+
+
+class Todo(TypedDict):
+    """What is to be done, as the check before the step has found it.
+
+    It holds all that the step needs, and in its `report` what undoes the action. `polls`: how often
+    the step looks.
+    """
+
+    resource: Resource
+    report: Report
+    polls: NotRequired[int]
+    go_on: NotRequired[bool]
+
+
+Found = TypeVar("Found", bound=Todo)
+
+
+class PolledStep(RecoveryAction, Generic[Found]):
     """The second step of an action: does it, once, and looks until it has ended; polled.
 
     :param todo: what the check has found.
     """
 
-    def __init__(self, todo: dict[str, Any]) -> None:
+    def __init__(self, todo: Found) -> None:
         self.todo = todo
 
     @property
@@ -56,5 +79,5 @@ class PolledStep(RecoveryAction):
     def _failed(self, code: str, message: str) -> Failed:
         return Failed(message, code, self.todo["report"]["details"])
 
-    def _report(self, state: str, code: str, message: str, more: Any = None) -> dict[str, Any]:
+    def _report(self, state: str, code: str, message: str, more: Any = None) -> Report:
         return report(state, code, message, {**self.todo["report"]["details"], **(more or {})})

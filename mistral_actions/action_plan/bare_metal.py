@@ -6,9 +6,16 @@ from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import Conflict, NotFound
 from mistral_actions.services.bare_metal import bare_metal_of
-from mistral_actions.steps import PolledStep
+from mistral_actions.steps import PolledStep, Todo
 
 POWER = {"on": "power on", "off": "power off"}
+
+
+class PowerTodo(Todo):
+    """A change of power; `fault_before` is the fault that Ironic showed before it."""
+
+    target: str
+    fault_before: str | None
 
 
 class CheckNodePower(ActionCheck):
@@ -20,7 +27,7 @@ class CheckNodePower(ActionCheck):
 
     _type = "change_node_power_state"
 
-    def _look(self, context: Any) -> dict[str, Any]:
+    def _look(self, context: Any) -> PowerTodo | dict[str, Any]:
         node_id = self._parameter("resource_id", inputs.identifier)
         state = self._parameter("state", inputs.choice(*POWER))
         try:
@@ -34,10 +41,14 @@ class CheckNodePower(ActionCheck):
         if node["power_state"] == POWER[state]:
             return self._ended("SKIPPED", "NOTHING_TO_DO", f"{name} is powered {state}.")
         undo = {"resource_id": node["uuid"], "state": "off" if state == "on" else "on"}
-        return self._todo(undo, target=POWER[state], fault_before=node.get("last_error"))
+        return {
+            **self._todo(undo),
+            "target": POWER[state],
+            "fault_before": node.get("last_error"),
+        }
 
 
-class SetNodePower(PolledStep):
+class SetNodePower(PolledStep[PowerTodo]):
     """Power a bare metal node on or off, and look until it is; polled.
 
     :param todo: what the check has found.

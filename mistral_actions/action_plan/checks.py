@@ -10,16 +10,16 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
 from mistral_actions.errors import RecoveryError, report
-from mistral_actions.steps import ACTION_TIMEOUT, polls
+from mistral_actions.steps import ACTION_TIMEOUT, Resource, Todo, polls
 
 
-def details_of(action: Any, type_: str, resource: dict[str, Any] | None = None) -> dict[str, Any]:
+def details_of(action: Any, type_: str, resource: Resource | None = None) -> dict[str, Any]:
     """Return the `details` of the report of an action.
 
     :param action: its uuid. :param type_: its type.
     :param resource: `id` and `name` of what it is about.
     """
-    nothing = {"id": None, "name": None}
+    nothing: Resource = {"id": None, "name": None}
     return {
         "action": action,
         "type": type_,
@@ -46,7 +46,7 @@ class ActionCheck(RecoveryAction):
         cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{same}"
 
     _type = ""
-    _resource: dict[str, Any] | None = None  # id and name of what it is about, once it is found
+    _resource: Resource | None = None  # id and name of what it is about, once it is found
 
     def __init__(
         self,
@@ -97,11 +97,11 @@ class ActionCheck(RecoveryAction):
         return None if given is None else inputs.required(given, name, parse)
 
     def _details(self) -> dict[str, Any]:
-        known = self._resource or {"id": inputs.bare(self._given("resource_id")), "name": None}
-        return details_of(self.action, self._type, known)
+        given: Resource = {"id": inputs.bare(self._given("resource_id")), "name": None}
+        return details_of(self.action, self._type, self._resource or given)
 
-    def _todo(self, undo: Any, **more: Any) -> dict[str, Any]:
-        """Return what is to be done.
+    def _todo(self, undo: dict[str, Any] | None) -> Todo:
+        """Return that there is something to do; each type adds what its step needs.
 
         :param undo: parameters of the inverse action, or None if there is none.
         """
@@ -113,7 +113,6 @@ class ActionCheck(RecoveryAction):
             "go_on": True,
             "resource": details["resource"],
             "polls": polls(timeout),
-            **more,
             "report": report("FAILED", "NOT_ENDED", text, details),
         }
 

@@ -6,13 +6,20 @@ from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.servers.hosts import service_of
 from mistral_actions.services.nova import Nova
-from mistral_actions.steps import PolledStep
+from mistral_actions.steps import PolledStep, Todo
 
 # Watcher has had all of these words for the same
 STATUS = {
     **dict.fromkeys(("enabled", "online", "up"), "enabled"),
     **dict.fromkeys(("disabled", "offline", "down"), "disabled"),
 }
+
+
+class ServiceTodo(Todo):
+    """A change of a compute service; `reason` is that of a disable."""
+
+    status: str
+    reason: str
 
 
 class CheckServiceState(ActionCheck):
@@ -25,7 +32,7 @@ class CheckServiceState(ActionCheck):
 
     _type = "change_nova_service_state"
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> ServiceTodo | dict[str, Any]:
         """Return what is to be done."""
         by = "resource_name" if inputs.bare(self._given("resource_name")) else "resource_id"
         name = self._parameter(by, inputs.host_name)
@@ -42,10 +49,10 @@ class CheckServiceState(ActionCheck):
         undo = {"resource_name": host, "state": was}
         if service.get("disabled_reason"):
             undo["disabled_reason"] = service["disabled_reason"]
-        return self._todo(undo, status=status, reason=reason)
+        return {**self._todo(undo), "status": status, "reason": reason}
 
 
-class SetServiceState(PolledStep):
+class SetServiceState(PolledStep[ServiceTodo]):
     """Enable or disable a compute service; doing so twice is harmless.
 
     :param todo: what the check has found.

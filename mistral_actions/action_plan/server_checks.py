@@ -4,13 +4,17 @@ The steps that do it are in `servers.moves` (migrate, resize, evacuate) and `ser
 start).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import BadInput, NotFound, Refused
 from mistral_actions.servers.hosts import destination
+from mistral_actions.servers.moves import Move, MoveTodo, migration, move_todo
+from mistral_actions.servers.records import newest_action
 from mistral_actions.servers.state import host_of, is_deleted, is_our_lock
+from mistral_actions.servers.steps import ServerTodo, SwitchTodo
 from mistral_actions.services.nova import Nova
 
 Why = tuple[str, str]  # a reason code and its sentence
@@ -21,7 +25,7 @@ class ServerCheck(ActionCheck):
 
     _states: tuple[str, ...] = ()  # vm_states in which Nova can do it
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> Mapping[str, Any]:
         """Return what is to be done."""
         server_id = self._parameter("resource_id", inputs.identifier)
         try:
@@ -44,7 +48,7 @@ class ServerCheck(ActionCheck):
         """Return why it is to be skipped."""
         raise NotImplementedError
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         """Return what is to be done."""
         raise NotImplementedError
 
@@ -75,40 +79,23 @@ class ServerCheck(ActionCheck):
                 "WRONG_STATE",
             )
 
-    def _ask(
-        self, nova: Nova, request: dict[str, Any], asked: str, undo: Any, **more: Any
-    ) -> dict[str, Any]:
-        """Return what is to be asked of the server.
+    def _switch(
+        self, nova: Nova, asked: str, undo: dict[str, Any] | None, wanted: str
+    ) -> SwitchTodo:
+        return {
+            **self._todo(undo),
+            "request": {f"os-{asked}": None},
+            "asked": asked,
+            "newest_action": newest_action(nova, str(self._given("resource_id"))),
+            "wanted": wanted,
+        }
 
-        :param request: body of the server's action. :param asked: as Nova records it.
-        """
-        done = nova.server_actions(str(self._given("resource_id")))
-        newest = done[0]["request_id"] if done else None
-        return self._todo(undo, request=request, asked=asked, newest_action=newest, **more)
 
-
-class Move(ServerCheck):
+class MoveCheck(ServerCheck):
     """What the checks of all actions that make a migration record do."""
 
-    def _move(
-        self,
-        nova: Nova,
-        server: dict[str, Any],
-        request: dict[str, Any],
-        asked: str,
-        kind: str,
-        undo: Any,
-    ) -> dict[str, Any]:
-        records = nova.migrations(server["id"])
-        return self._ask(
-            nova,
-            request,
-            asked,
-            undo,
-            kind=kind,
-            source=host_of(server),
-            newest_migration=int(records[-1]["id"]) if records else 0,
-        )
+    def _move(self, nova: Nova, server: dict[str, Any], move: Move, undo: Any) -> MoveTodo:
+        return move_todo(nova, server, move, self._todo(undo))
 
     def _not_there(self, server: dict[str, Any], source: str | None) -> Why | None:
         here = (host_of(server), server.get("OS-EXT-SRV-ATTR:hypervisor_hostname"))
@@ -128,7 +115,7 @@ class Move(ServerCheck):
         return host
 
 
-class CheckMigrate(Move):
+class CheckMigrate(MoveCheck):
     """See whether a server is to be migrated; writes nothing; polled while Nova is busy with it.
 
     Parameters: `resource_id`, `migration_type` (live or cold), `source_node`, `destination_node`
@@ -150,7 +137,7 @@ class CheckMigrate(Move):
     def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
         return self._not_there(server, self._parameter("source_node", inputs.host_name))
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         host = self._destination(nova, server)
         undo = {
             "resource_id": server["id"],
@@ -158,14 +145,10 @@ class CheckMigrate(Move):
             "source_node": host,  # known at the end if the scheduler picks it
             "destination_node": host_of(server),
         }
-        if self._live:
-            live = {"os-migrateLive": {"host": host, "block_migration": "auto"}}
-            return self._move(nova, server, live, "live-migration", "live-migration", undo)
-        cold = {"migrate": {"host": host} if host else None}
-        return self._move(nova, server, cold, "migrate", "migration", undo)
+        return self._move(nova, server, migration(self._live, host), undo)
 
 
-class CheckResize(Move):
+class CheckResize(MoveCheck):
     """See whether a server is to be resized; writes nothing; polled while Nova is busy with it.
 
     Parameters: `resource_id`, `flavor` (name or id). Undo: back to the flavor that it has.
@@ -189,13 +172,13 @@ class CheckResize(Move):
         near = inputs.nearest(given, [flavor["name"] for flavor in flavors]) or "."
         raise Refused(f"Nova has no flavor {given!r}{near} Nothing was changed.", "UNKNOWN_FLAVOR")
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         undo = {"resource_id": server["id"], "flavor": server["flavor"]["original_name"]}
         request = {"resize": {"flavorRef": self._flavor(nova)["id"]}}
-        return self._move(nova, server, request, "resize", "resize", undo)
+        return self._move(nova, server, Move(request, "resize", "resize"), undo)
 
 
-class CheckEvacuate(Move):
+class CheckEvacuate(MoveCheck):
     """See whether a server of a host that is down is to be evacuated; writes nothing; polled.
 
     Parameters: `resource_id`, `source_node` (optional), `destination_node` (without it the
@@ -223,10 +206,10 @@ class CheckEvacuate(Move):
             raise Refused(text, "HOST_UP")
         self._refuse_state(server)
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         host = self._destination(nova, server)
         request: dict[str, Any] = {"evacuate": {"host": host} if host else {}}
-        return self._move(nova, server, request, "evacuate", "evacuation", None)
+        return self._move(nova, server, Move(request, "evacuate", "evacuation"), None)
 
 
 class CheckStop(ServerCheck):
@@ -243,10 +226,10 @@ class CheckStop(ServerCheck):
         off = server["OS-EXT-STS:vm_state"] == "stopped" and not server["OS-EXT-STS:task_state"]
         return ("NOTHING_TO_DO", f"{server['name']} is stopped.") if off else None
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         ran = server["OS-EXT-STS:vm_state"] == "active"
         undo = {"resource_id": server["id"]} if ran else None
-        return self._ask(nova, {"os-stop": None}, "stop", undo, wanted="stopped")
+        return self._switch(nova, "stop", undo, "stopped")
 
 
 class CheckStart(ServerCheck):
@@ -263,6 +246,6 @@ class CheckStart(ServerCheck):
         on = server["OS-EXT-STS:vm_state"] == "active" and not server["OS-EXT-STS:task_state"]
         return ("NOTHING_TO_DO", f"{server['name']} is active.") if on else None
 
-    def _plan(self, nova: Nova, server: dict[str, Any]) -> dict[str, Any]:
+    def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         undo = {"resource_id": server["id"]}
-        return self._ask(nova, {"os-start": None}, "start", undo, wanted="active")
+        return self._switch(nova, "start", undo, "active")

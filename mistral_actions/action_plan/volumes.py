@@ -6,11 +6,18 @@ from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import BadInput, Conflict, NotFound, Refused, Rejected
 from mistral_actions.services.block_storage import BlockStorage, block_storage_of
-from mistral_actions.steps import PolledStep
+from mistral_actions.steps import PolledStep, Todo
 
 _HOST = "os-vol-host-attr:host"
 _STATES = ("available", "in-use")
 _MOVING = ("starting", "migrating", "completing")
+
+
+class VolumeTodo(Todo):
+    """A move of a volume: the body of its action, and `to` which `pool` or `type`."""
+
+    request: dict[str, Any]
+    to: dict[str, str]
 
 
 class CheckVolumeMigrate(ActionCheck):
@@ -25,7 +32,7 @@ class CheckVolumeMigrate(ActionCheck):
 
     _type = "volume_migrate"
 
-    def _look(self, context: Any) -> dict[str, Any]:
+    def _look(self, context: Any) -> VolumeTodo | dict[str, Any]:
         volume_id = self._parameter("resource_id", inputs.identifier)
         kind = self._parameter("migration_type", inputs.choice("migrate", "retype", "swap"))
         if kind == "swap":
@@ -35,8 +42,8 @@ class CheckVolumeMigrate(ActionCheck):
             volume = cinder.volume(volume_id)
         except NotFound:
             return self._ended("SKIPPED", "GONE", f"Cinder has no volume {volume_id} (any more).")
-        self._resource = {"id": volume_id, "name": volume.get("name") or volume_id}
-        name, status = self._resource["name"], volume["status"]
+        name, status = volume.get("name") or volume_id, volume["status"]
+        self._resource = {"id": volume_id, "name": name}
         if status == "deleting":
             return self._ended("SKIPPED", "GONE", f"{name} is being deleted.")
         if is_moving(volume):
@@ -46,7 +53,7 @@ class CheckVolumeMigrate(ActionCheck):
             raise Refused(text, "WRONG_STATE")
         return self._retype(cinder, volume) if kind == "retype" else self._migrate(cinder, volume)
 
-    def _migrate(self, cinder: BlockStorage, volume: dict[str, Any]) -> dict[str, Any]:
+    def _migrate(self, cinder: BlockStorage, volume: dict[str, Any]) -> VolumeTodo | dict[str, Any]:
         pool = self._parameter("destination_node", _pool)
         if volume.get(_HOST) is None:
             raise BadInput("Cinder does not show the pool of a volume: this needs its admin.")
@@ -62,7 +69,7 @@ class CheckVolumeMigrate(ActionCheck):
         undo = {"migration_type": "migrate", "destination_node": volume[_HOST]}
         return self._move(undo, {"os-migrate_volume": body}, pool=pool)
 
-    def _retype(self, cinder: BlockStorage, volume: dict[str, Any]) -> dict[str, Any]:
+    def _retype(self, cinder: BlockStorage, volume: dict[str, Any]) -> VolumeTodo | dict[str, Any]:
         given, known = self._parameter("destination_type", inputs.text), cinder.types()
         names = [one["name"] for one in known if given in (one["name"], one["id"])]
         if not names:
@@ -76,16 +83,16 @@ class CheckVolumeMigrate(ActionCheck):
         undo = {"migration_type": "retype", "destination_type": was} if was else None
         return self._move(undo, {"os-retype": body}, type=names[0])
 
-    def _move(self, undo: Any, request: dict[str, Any], **to: str) -> dict[str, Any]:
+    def _move(self, undo: Any, request: dict[str, Any], **to: str) -> VolumeTodo:
         back = {"resource_id": self._given("resource_id"), **undo} if undo else None
-        return self._todo(back, request=request, to=to)
+        return {**self._todo(back), "request": request, "to": to}
 
     @property
     def _name(self) -> str:
-        return str((self._resource or {})["name"])
+        return str(self._resource and self._resource["name"])
 
 
-class MoveVolume(PolledStep):
+class MoveVolume(PolledStep[VolumeTodo]):
     """Move a volume and look until it is there; polled.
 
     Cinder keeps no record of what was done with a volume. One that is neither there nor on its
@@ -97,7 +104,7 @@ class MoveVolume(PolledStep):
     Nova: nothing; Cinder: looks up the volume; os-migrate_volume, os-retype.
     """
 
-    def __init__(self, todo: dict[str, Any], ask: bool = False) -> None:
+    def __init__(self, todo: VolumeTodo, ask: bool = False) -> None:
         super().__init__(todo)
         self.ask = ask
 

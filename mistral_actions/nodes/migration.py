@@ -7,14 +7,26 @@ that it is always what Nova shows now that decides, and never what was so a whil
 from typing import Any
 
 from mistral_actions import inputs, steps
-from mistral_actions.base import PlannedAction, RecoveryAction
-from mistral_actions.errors import Failed, Forbidden, NotFound, RecoveryError, Refused, report
+from mistral_actions.base import RecoveryAction, RecoveryStep
+from mistral_actions.errors import (
+    Failed,
+    Forbidden,
+    NotFound,
+    RecoveryError,
+    Refused,
+    Report,
+    report,
+)
 from mistral_actions.inputs import Option
 from mistral_actions.nodes import preparation
+from mistral_actions.nodes.plans import HostTried, MigrationPlan
+from mistral_actions.recovery_plan import EvacuationPlan, Options
 from mistral_actions.servers import lines, selection, settings
 from mistral_actions.servers.hosts import destination
+from mistral_actions.servers.moves import migration, move_todo
 from mistral_actions.servers.state import busy, host_of
 from mistral_actions.services.nova import Nova
+from mistral_actions.steps import Resource, Todo
 
 OPTIONS = {
     **inputs.DRY_RUN,
@@ -30,10 +42,11 @@ SETTINGS = {
     "ha_metadata_key": settings.HA_METADATA_KEY,
 }
 SPARE_POLLS = 60  # an evacuation that has ended is made what it was before
-KINDS = {"active": "live", "paused": "live", "stopped": "cold"}  # by vm_state, on a host that is up
-WORDS = {"evacuate": "evacuate", "live": "live-migrate", "cold": "cold-migrate"}
+# by vm_state, on a host that is up
+MIGRATION_OF = {"active": "live", "paused": "live", "stopped": "cold"}
+VERBS = {"evacuate": "evacuate", "live": "live-migrate", "cold": "cold-migrate"}
 # After these no other host is tried: it would end in the same way, or somebody does not want it.
-LAST = {"FORBIDDEN", "UNAUTHORIZED", "CANCELLED", "REVERTED"}
+FINAL = {"FORBIDDEN", "UNAUTHORIZED", "CANCELLED", "REVERTED"}
 
 
 class PlanNodeMigration(RecoveryAction):
@@ -75,7 +88,7 @@ class PlanNodeMigration(RecoveryAction):
         self.before = before
         self.failed = failed
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> MigrationPlan | dict[str, Any]:
         """Return the plan."""
         given = {name: getattr(self, name) for name in OPTIONS}
         options = inputs.merge(OPTIONS, given, {})
@@ -110,10 +123,10 @@ class _Choice:
     def __init__(
         self,
         nova: Nova,
-        options: dict[str, Any],
+        options: Options,
         services: dict[str, dict[str, Any]],
         server: dict[str, Any],
-        before: Any,
+        before: MigrationPlan | None,
         failed: Any,
     ) -> None:
         self.nova = nova
@@ -124,11 +137,12 @@ class _Choice:
         self.own = before["server"] if before else preparation.about(server)
         self.tried = [*before["tried"], _tried(before, failed)] if before else []
         self.kind = before["kind"] if before else None
+        self.evacuation = before["evacuation"] if before else None
 
-    def plan(self, running: Any) -> dict[str, Any]:
+    def plan(self, running: Any) -> MigrationPlan | dict[str, Any]:
         """Return the plan; a refusal after a try tells of the tries, too."""
         try:
-            if self.before and self.tried[-1]["reason"] in LAST:
+            if self.before and self.tried[-1]["reason"] in FINAL:
                 raise Failed(self.tried[-1]["message"], self.tried[-1]["reason"])
             return self._next(running)
         except RecoveryError as error:
@@ -138,7 +152,7 @@ class _Choice:
             line = ("FAILED", (error.code, told), self.server.get("OS-EXT-SRV-ATTR:host"))
             raise type(error)(told, error.code, self._details(line)) from None
 
-    def _next(self, running: Any) -> dict[str, Any]:
+    def _next(self, running: Any) -> MigrationPlan | dict[str, Any]:
         state = self.server["OS-EXT-STS:vm_state"]
         if state == "shelved_offloaded":
             raise Refused(f"{self._name} is shelved: it is on no host.", "WRONG_STATE")
@@ -147,7 +161,7 @@ class _Choice:
             return self._planned("confirm", here)  # it arrived after its time
         service = self.services.get(here) or self.nova.compute_service(here)
         up = service["state"] == "up"
-        there = here in self.options["host"] and state in KINDS and not busy(self.server)
+        there = here in self.options["host"] and state in MIGRATION_OF and not busy(self.server)
         if up and there and not self.before:
             text = f"{self._name} is already there: it is {state} on {here}. Nothing was changed."
             return self._ended("SKIPPED", "ALREADY_THERE", text)
@@ -161,7 +175,7 @@ class _Choice:
         usable = self._usable(here)
         if self.options["dry_run"]:
             where = ", then ".join(str(one or "a host that the scheduler picks") for one in usable)
-            text = f"Would {WORDS[self.kind]} {self._name} from {here} to {where}."
+            text = f"Would {VERBS[self.kind]} {self._name} from {here} to {where}."
             return self._ended("SUCCEEDED", "DRY_RUN", text)
         return self._migration(usable[0]) if up else self._evacuation(here, usable[0])
 
@@ -178,8 +192,8 @@ class _Choice:
     def _kind_of_migration(self) -> str:
         state, here = self.server["OS-EXT-STS:vm_state"], self.server["OS-EXT-SRV-ATTR:host"]
         preparation.refuse_locked(self.server)
-        if state in KINDS:
-            return KINDS[state]
+        if state in MIGRATION_OF:
+            return MIGRATION_OF[state]
         hint = "Nova moves active, paused and stopped servers."
         if state == "error":
             hint = "Nova moves none in error from a host that is up; a rebuild helps, in its place."
@@ -217,29 +231,18 @@ class _Choice:
             raise Refused(f"{text} Nothing was changed.", "NO_TARGET")
         return found
 
-    def _migration(self, host: str | None) -> dict[str, Any]:
-        live = {"os-migrateLive": {"host": host, "block_migration": "auto"}}
-        cold = {"migrate": {"host": host} if host else None}
-        done = self.nova.server_actions(self.server["id"])
-        records = self.nova.migrations(self.server["id"])
+    def _migration(self, host: str | None) -> MigrationPlan:
         timeout = self.options["timeout"] or self.options["settings"]["timeout"]
         plan = self._planned("migrate", host)
+        resource: Resource = {"id": self.server["id"], "name": self._name}
+        todo: Todo = {"resource": resource, "report": plan["report"]}
         return {
             **plan,
             "polls": steps.polls(timeout),
-            "todo": {
-                "resource": {"id": self.server["id"], "name": self._name},
-                "source": host_of(self.server),
-                "request": live if self.kind == "live" else cold,
-                "asked": "live-migration" if self.kind == "live" else "migrate",
-                "kind": "live-migration" if self.kind == "live" else "migration",
-                "newest_action": done[0]["request_id"] if done else None,
-                "newest_migration": int(records[-1]["id"]) if records else 0,
-                "report": plan["report"],
-            },
+            "todo": move_todo(self.nova, self.server, migration(self.kind == "live", host), todo),
         }
 
-    def _evacuation(self, here: str, host: str | None) -> dict[str, Any]:
+    def _evacuation(self, here: str, host: str | None) -> MigrationPlan | dict[str, Any]:
         """Return the plan of a recovery of the host that is reduced to this server."""
         settings = self.options["settings"]
         timeout = self.options["timeout"] or settings["evacuation_timeout"]
@@ -260,7 +263,7 @@ class _Choice:
             return self._wait(f"Nova does not list {self._name} on {here} (any more)")
         plan = self._planned("evacuate", host)
         # what it was before the first try: a failed one has put it into error
-        first = (self.before or {}).get("evacuation") or {
+        first: EvacuationPlan = self.evacuation or {
             **found,
             "servers": mine,
             "left_out": [],
@@ -275,27 +278,28 @@ class _Choice:
             "tried_before": found["tried_before"],
         }
 
-    def _planned(self, step: str, host: str | None) -> dict[str, Any]:
+    def _planned(self, step: str, host: str | None) -> MigrationPlan:
         text = f"{self._name} is to be moved from {self.own['host']}."
-        found = self._details(("PENDING", "SELECTED"))
-        told = report("FAILED", "NOT_ENDED", text, found)
-        return {**self._kept(), "next": step, "host": host, "report": told}
+        details = self._details(("PENDING", "SELECTED"))
+        return self._plan(step, host, report("FAILED", "NOT_ENDED", text, details))
 
-    def _ended(self, state: str, code: str, text: str) -> dict[str, Any]:
+    def _ended(self, state: str, code: str, text: str) -> MigrationPlan:
         line = ("SKIPPED" if state == "SKIPPED" else "PENDING", (code, text), self.own["host"])
-        told = report(state, code, text, self._details(line))
-        return {**self._kept(), "next": None, "host": None, "report": told}
+        return self._plan(None, None, report(state, code, text, self._details(line)))
 
     def _wait(self, now: str) -> dict[str, Any]:
         return preparation.wait(now, self._details(("PENDING", "WAITS")))
 
-    def _kept(self) -> dict[str, Any]:
+    def _plan(self, step: str | None, host: str | None, told: Report) -> MigrationPlan:
         return {
             "server": self.own,
             "kind": self.kind,
             "options": self.options,
             "tried": self.tried,
-            "evacuation": (self.before or {}).get("evacuation"),
+            "evacuation": self.evacuation,
+            "next": step,
+            "host": host,
+            "report": told,
         }
 
     def _details(self, line: Any) -> dict[str, Any]:
@@ -315,7 +319,7 @@ class _Choice:
         return str(self.own["name"])
 
 
-def _tried(before: dict[str, Any], failed: dict[str, Any]) -> dict[str, Any]:
+def _tried(before: MigrationPlan, failed: Report) -> HostTried:
     """Return what became of a try; an evacuation tells it in the line of the server."""
     code, text = failed["reason"], failed["message"]
     if code == "NOT_ENDED":  # a poll that is given up publishes nothing
@@ -326,12 +330,12 @@ def _tried(before: dict[str, Any], failed: dict[str, Any]) -> dict[str, Any]:
     return _try(before["host"], before["kind"], code, text)
 
 
-def _try(host: str | None, kind: str | None, code: str, text: str) -> dict[str, Any]:
+def _try(host: str | None, kind: str | None, code: str, text: str) -> HostTried:
     """Return a line about a host; without kind nothing was tried, it cannot be used."""
     return {"host": host, "kind": kind, "reason": code, "message": text}
 
 
-class CheckNodeMoved(PlannedAction):
+class CheckNodeMoved(RecoveryStep[MigrationPlan]):
     """See whether a server has arrived on another host; polled.
 
     :param plan: the plan of its migration.

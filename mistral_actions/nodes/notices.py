@@ -9,7 +9,8 @@ from keystoneauth1 import session
 
 from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
-from mistral_actions.errors import BadInput, Failed, Unavailable, report
+from mistral_actions.errors import BadInput, Failed, Report, Unavailable, report
+from mistral_actions.nodes.plans import RebuildPlan
 
 NOTICE_SECONDS = 10
 
@@ -42,7 +43,7 @@ class PostNotice(RecoveryAction):
     """
 
     def __init__(
-        self, url: str, event: str, plan: dict[str, Any], report: dict[str, Any], execution: str
+        self, url: str, event: str, plan: RebuildPlan, report: Report, execution: str
     ) -> None:
         self.url = url
         self.event = event
@@ -50,7 +51,7 @@ class PostNotice(RecoveryAction):
         self.report = report
         self.execution = execution
 
-    def act_for(self, context: Any) -> dict[str, Any]:
+    def act_for(self, context: Any) -> Report:
         """Post it."""
         url = web_address(self.url)
         parts = urlsplit(url)

@@ -10,6 +10,8 @@ from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
 from mistral_actions.errors import BadInput, Conflict, Failed, Forbidden, NotFound, Refused, report
 from mistral_actions.inputs import Option
+from mistral_actions.nodes.plans import PreparationPlan
+from mistral_actions.recovery_plan import Options, ServerOnHost
 from mistral_actions.servers import lines
 from mistral_actions.servers.state import busy, is_deleted, is_our_lock
 from mistral_actions.services.nova import Nova
@@ -84,7 +86,7 @@ def refuse_a_second(running: Any, server: dict[str, Any]) -> None:
             )
 
 
-def about(server: dict[str, Any]) -> dict[str, Any]:
+def about(server: dict[str, Any]) -> ServerOnHost:
     """Return what a plan keeps of a server; its host is shown to administrators only."""
     return {
         "id": server["id"],
@@ -94,7 +96,7 @@ def about(server: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def details(server: dict[str, Any], options: dict[str, Any], line: Any, **more: Any) -> Any:
+def details(server: ServerOnHost, options: Options, line: Any, **more: Any) -> dict[str, Any]:
     """Return the `details` of a report.
 
     :param line: state, reason (and sentence) and present host of the server, for its line.
@@ -138,7 +140,7 @@ class PlanNodePreparation(RecoveryAction):
         self.cluster_id = cluster_id
         self.dry_run = dry_run
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> PreparationPlan | dict[str, Any]:
         """Return the plan, once Nova does nothing with the server."""
         given = {"reason": self.reason, "cluster_id": self.cluster_id, "dry_run": self.dry_run}
         options = inputs.merge(COMMON, given, {})
@@ -174,7 +176,7 @@ class RecordRecovery(RecoveryAction):
     Nova: `POST /servers/{id}/metadata`; looks up the server if Nova refuses.
     """
 
-    def __init__(self, plan: dict[str, Any], execution: str) -> None:
+    def __init__(self, plan: PreparationPlan, execution: str) -> None:
         self.plan = plan
         self.execution = execution
 

@@ -12,11 +12,15 @@ from mistral_actions.errors import (
     NotFound,
     Refused,
     Rejected,
+    Report,
     report,
 )
 from mistral_actions.inputs import Option
 from mistral_actions.nodes import preparation
 from mistral_actions.nodes.notices import web_address
+from mistral_actions.nodes.plans import RebuildPlan
+from mistral_actions.recovery_plan import Options, ServerOnHost
+from mistral_actions.servers.records import newest_action
 from mistral_actions.servers.state import busy
 from mistral_actions.servers.steps import ServerStep
 from mistral_actions.services.nova import Nova
@@ -69,7 +73,7 @@ class PlanNodeRebuild(RecoveryAction):
         self.settings = settings or {}
         self.running = running
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> RebuildPlan | dict[str, Any]:
         """Return the plan."""
         web_address(self.notify_url)
         options = inputs.merge(OPTIONS, {name: getattr(self, name) for name in OPTIONS}, {})
@@ -79,7 +83,7 @@ class PlanNodeRebuild(RecoveryAction):
             return preparation.wait(now)
         image = _image(nova, server, options["image"])
         own = preparation.about(server)
-        done = nova.server_actions(own["id"])  # before the look at the rights: nothing is between
+        newest = newest_action(nova, own["id"])  # before the look at the rights
         _may_rebuild(nova, own)
         set_once = inputs.merge(steps.ACTION_TIMEOUT, {}, self.settings)["action_timeout"]
         return {
@@ -90,7 +94,7 @@ class PlanNodeRebuild(RecoveryAction):
             "resource": {"id": own["id"], "name": own["name"]},
             "request": {"rebuild": {"imageRef": image["id"]}},
             "asked": "rebuild",
-            "newest_action": done[0]["request_id"] if done else None,
+            "newest_action": newest,
             "report": _plan_report(own, options, image),
         }
 
@@ -141,7 +145,7 @@ def _image(nova: Nova, server: dict[str, Any], given: str | None) -> dict[str, A
     return image
 
 
-def _may_rebuild(nova: Nova, own: dict[str, Any]) -> None:
+def _may_rebuild(nova: Nova, own: ServerOnHost) -> None:
     """See whether the caller may rebuild the server: nothing else in Nova tells it beforehand.
 
     :raises Forbidden: in a sentence that says whose rights are meant.
@@ -161,9 +165,7 @@ def _may_rebuild(nova: Nova, own: dict[str, Any]) -> None:
         return  # no such image: all else is right
 
 
-def _plan_report(
-    own: dict[str, Any], options: dict[str, Any], image: dict[str, Any]
-) -> dict[str, Any]:
+def _plan_report(own: ServerOnHost, options: Options, image: dict[str, Any]) -> Report:
     more = {"type": "rebuild", "image": image["id"], "undo": None}
     found = preparation.details(own, options, ("PENDING", "SELECTED"), **more)
     what = f"{own['name']} from image {image.get('name') or image['id']}"
@@ -173,7 +175,7 @@ def _plan_report(
     return report("FAILED", "NOT_ENDED", f"The rebuild of {what} has not ended.", found)
 
 
-class RebuildServer(ServerStep):
+class RebuildServer(ServerStep[RebuildPlan]):
     """Rebuild a server, once, and look until it is; polled.
 
     :param todo: the plan of the rebuild.

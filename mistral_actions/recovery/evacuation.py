@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from mistral_actions.base import PlannedAction
+from mistral_actions.base import RecoveryStep
 from mistral_actions.recovery.evacuation_pass import EvacuationPass
+from mistral_actions.recovery_plan import EvacuationPlan
 from mistral_actions.services.nova import Nova
 
 
-class EvacuateServers(PlannedAction):
+class EvacuateServers(RecoveryStep[EvacuationPlan]):
     """Bring the evacuation of a host's servers one step further; polled until finished.
 
     Any process can run it at any time: what is done, running and failed is read from Nova, what
@@ -28,7 +29,7 @@ class EvacuateServers(PlannedAction):
 
     def __init__(
         self,
-        plan: dict[str, Any],
+        plan: EvacuationPlan,
         destination: Any = None,
         tried_before: Any = None,
         begin: bool = True,

@@ -26,12 +26,14 @@ from mistral_actions.errors import (
     Rejected,
     report,
 )
-from mistral_actions.servers.lines import count, line
+from mistral_actions.recovery.evacuation_messages import failure_message, success_message
+from mistral_actions.recovery.evacuation_records import MOVED, EvacuationRecords, why_failed
+from mistral_actions.recovery_plan import EvacuationPlan, ServerBefore, ServerLine
+from mistral_actions.servers.lines import line
 from mistral_actions.servers.selection import FAILED
 from mistral_actions.servers.state import LOCK_REASON, is_our_lock
 from mistral_actions.services.nova import Nova
 
-MOVED = {"done", "completed"}
 PASS_SECONDS = 5  # less than any sensible [action_heartbeat] of Mistral
 EVACUABLE = {"active", "stopped", "error"}
 PENDING_STATES = ("PENDING", "RUNNING")
@@ -51,7 +53,7 @@ class EvacuationPass:
     def __init__(
         self,
         nova: Nova,
-        plan: dict[str, Any],
+        plan: EvacuationPlan,
         destination: str | None,
         tried_before: int,
         begin: bool = True,
@@ -64,9 +66,9 @@ class EvacuationPass:
         self.tried_before = tried_before
         self.begin = begin
         self.deadline = time.monotonic() + PASS_SECONDS
-        self.lines: dict[str, dict[str, Any]] = {}
-        self.records: dict[str, list[dict[str, Any]]] = {}
-        self.overdue: list[dict[str, Any]] = []
+        self.lines: dict[str, ServerLine] = {}
+        self.records: EvacuationRecords
+        self.overdue: list[ServerBefore] = []
 
     def run(self) -> dict[str, Any]:
         """Do the pass; return counts, and the report when nothing is left to do.
@@ -74,8 +76,7 @@ class EvacuationPass:
         :raises Failed: all have ended and some could not be moved (SERVERS_NOT_MOVED).
         :raises Refused: the host came back (HOST_UP).
         """
-        for record in self.nova.evacuations(self.host):
-            self.records.setdefault(record["instance_uuid"], []).append(record)
+        self.records = EvacuationRecords(self.nova, self.plan)
         for server in self.plan["servers"]:
             self._judge(server)
         self._restore()
@@ -85,42 +86,29 @@ class EvacuationPass:
         return self._result()
 
     # ---- what has happened
-    def _judge(self, server: dict[str, Any]) -> None:
+    def _judge(self, server: ServerBefore) -> None:
         """Set the server's line by its newest migration record."""
-        record = self._newest(server)
+        record = self.records.newest(server)
         if server.get("moved"):
-            to = self._last_move(server).get("dest_compute")
+            to = self.records.last_move(server).get("dest_compute")
             self._set(server, "MOVED", "EVACUATED_BEFORE", to=to)
         elif record is None:
             self._set(server, "PENDING", "WAITS")
         elif record["status"] in MOVED:
             self._set(server, "MOVED", "EVACUATED", to=record["dest_compute"])
         elif record["status"] in FAILED:
-            earlier = int(record["id"]) <= self.tried_before
-            self._set(server, *(("PENDING", "WAITS") if earlier else ("FAILED", _why(record))))
-        elif self._age(record["created_at"]) > self.options["evacuation_timeout"]:
-            why = f"still {record['status']} in Nova after {self._age(record['created_at'])} s"
+            if int(record["id"]) <= self.tried_before:
+                self._set(server, "PENDING", "WAITS")
+            else:
+                self._set(server, "FAILED", why_failed(record))
+        elif (age := self.records.age(record["created_at"])) > self._patience:
+            why = f"still {record['status']} in Nova after {age} s"
             self._set(server, "FAILED", ("TIMED_OUT", why), to=record["dest_compute"])
         else:
             self._set(server, "RUNNING", "EVACUATING", to=record["dest_compute"])
 
-    def _newest(self, server: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the newest record that this recovery made or found running."""
-        for record in reversed(self.records.get(server["id"], [])):
-            ours = int(record["id"]) > self.plan["tried_before"]
-            if ours or record["id"] in self.plan["adopted"]:
-                return dict(record)
-        return None
-
-    def _last_move(self, server: dict[str, Any]) -> dict[str, Any]:
-        mine = [r for r in self.records.get(server["id"], []) if r["status"] in MOVED]
-        return mine[-1] if mine else {}
-
-    def _age(self, time: str) -> int:
-        return int((self.nova.now - inputs.time(time)).total_seconds())
-
     def _set(
-        self, server: dict[str, Any], state: str, why: str | tuple[str, str], to: Any = None
+        self, server: ServerBefore, state: str, why: str | tuple[str, str], to: Any = None
     ) -> None:
         self.lines[server["id"]] = line(self.host, server, state, why, to)
 
@@ -139,7 +127,7 @@ class EvacuationPass:
                 self._set(server, "RUNNING", "RESTORING", to=self.lines[server["id"]]["to"])
                 continue
             seen = marked.get(server["id"])
-            unmarked = self._to_be_restored(server) and not self._locks(server)
+            unmarked = self.records.to_be_restored(server) and not self._locks(server)
             if seen is None and (unmarked or server.get("moved")):
                 with contextlib.suppress(NotFound):
                     seen = self.nova.server(server["id"])
@@ -148,15 +136,10 @@ class EvacuationPass:
                 with contextlib.suppress(NotFound, Conflict):
                     self._restore_one(server, seen)
 
-    def _to_be_restored(self, server: dict[str, Any]) -> bool:
-        """Say whether Nova does not keep the state: from ERROR, all servers land ACTIVE."""
-        tried = [r for r in self.records.get(server["id"], []) if r["status"] in FAILED]
-        return server["was"] != "active" and bool(server["dirty"] or tried)
-
-    def _locks(self, server: dict[str, Any]) -> bool:
+    def _locks(self, server: ServerBefore) -> bool:
         return bool(self.options["lock_servers"] and not server["locked"])
 
-    def _restore_one(self, server: dict[str, Any], seen: dict[str, Any]) -> None:
+    def _restore_one(self, server: ServerBefore, seen: dict[str, Any]) -> None:
         own = self.lines[server["id"]]
         if own["state"] == "MOVED" and (body := _next_step(server["was"], seen)) is not None:
             if self._worth_a_try(server, seen, body):
@@ -172,15 +155,15 @@ class EvacuationPass:
             self._unlock(server)
 
     def _worth_a_try(
-        self, server: dict[str, Any], seen: dict[str, Any], body: dict[str, Any]
+        self, server: ServerBefore, seen: dict[str, Any], body: dict[str, Any]
     ) -> bool:
         """Say yes for a while after the move, and later if nobody has tried it yet."""
-        arrived = self._last_move(server).get("updated_at") or self.plan["since"]
-        if self._age(arrived) <= self._patience:
+        arrived = self.records.last_move(server).get("updated_at") or self.plan["since"]
+        if self.records.age(arrived) <= self._patience:
             return True
         if body:
-            return self._age(seen["updated"]) + SLACK >= self._age(arrived)
-        return self._age(seen["updated"]) <= self._patience
+            return self.records.age(seen["updated"]) + SLACK >= self.records.age(arrived)
+        return self.records.age(seen["updated"]) <= self._patience
 
     def _give_up_on_overdue(self) -> None:
         if not any(own["state"] in PENDING_STATES for own in self.lines.values()):
@@ -189,7 +172,7 @@ class EvacuationPass:
                     with contextlib.suppress(NotFound):
                         self._unlock(server)
 
-    def _unlock(self, server: dict[str, Any]) -> None:
+    def _unlock(self, server: ServerBefore) -> None:
         self.nova.act(server["id"], f"unlocking {server['name']}", {"unlock": None})
 
     @property
@@ -212,7 +195,7 @@ class EvacuationPass:
                     return  # it is late, or the host is up
                 running += self.lines[server["id"]]["state"] == "RUNNING"
 
-    def _start(self, server: dict[str, Any]) -> None:
+    def _start(self, server: ServerBefore) -> None:
         try:
             if self._locks(server):
                 lock = {"locked_reason": LOCK_REASON.format(host=self.host)}
@@ -233,11 +216,11 @@ class EvacuationPass:
             with contextlib.suppress(NotFound):
                 self._unlock(server)
 
-    def _look_again(self, server: dict[str, Any], error: Conflict | Rejected) -> None:
+    def _look_again(self, server: ServerBefore, error: Conflict | Rejected) -> None:
         """Nova refused, so the server is not what it was: see what it is."""
         seen = self.nova.server(server["id"])
         host, task = seen["OS-EXT-SRV-ATTR:host"], seen["OS-EXT-STS:task_state"] or ""
-        if host != self.host and self._has_a_newer_record(server):
+        if host != self.host and self.records.is_followed(server):
             self._set(server, "RUNNING", "EVACUATING", to=host)
         elif host != self.host:
             self._set(server, "SKIPPED", ("MOVED_BY_OTHERS", f"it is on {host}"), to=host)
@@ -250,7 +233,7 @@ class EvacuationPass:
         else:
             self._refused(server, error)
 
-    def _evacuate_from_error(self, server: dict[str, Any]) -> None:
+    def _evacuate_from_error(self, server: ServerBefore) -> None:
         """Evacuate a paused, rescued, resized, ... server: Nova does it from ERROR only."""
         try:
             reset = {"os-resetState": {"state": "error"}}
@@ -259,20 +242,13 @@ class EvacuationPass:
         except (Conflict, Rejected) as error:
             self._refused(server, error)
 
-    def _has_a_newer_record(self, server: dict[str, Any]) -> bool:
-        known = max((int(r["id"]) for r in self.records.get(server["id"], [])), default=0)
-        return any(
-            record["instance_uuid"] == server["id"] and int(record["id"]) > known
-            for record in self.nova.evacuations(self.host)
-        )
-
-    def _evacuate(self, server: dict[str, Any]) -> None:
+    def _evacuate(self, server: ServerBefore) -> None:
         body = {"host": self.destination} if self.destination else {}
         doing = f"evacuating {server['name']} from {self.host}"
         self.nova.act(server["id"], doing, {"evacuate": body})
         self._set(server, "RUNNING", "EVACUATING", to=self.destination)
 
-    def _not_found(self, server: dict[str, Any], error: NotFound) -> None:
+    def _not_found(self, server: ServerBefore, error: NotFound) -> None:
         """Nova says the same of a server that is gone and of a destination it does not know."""
         try:
             self.nova.server(server["id"])
@@ -281,7 +257,7 @@ class EvacuationPass:
         else:
             self._set(server, "FAILED", ("REFUSED", error.message))
 
-    def _refused(self, server: dict[str, Any], error: Conflict | Rejected) -> None:
+    def _refused(self, server: ServerBefore, error: Conflict | Rejected) -> None:
         if self.nova.compute_service(self.host)["state"] != "up":
             self._set(server, "FAILED", ("REFUSED", error.message))
         elif all(own["state"] != "RUNNING" for own in self.lines.values()):
@@ -314,15 +290,16 @@ class EvacuationPass:
         details = self._details()
         if counts["FAILED"]:
             self._explain()
-            raise Failed(self._failure_message(), "SERVERS_NOT_MOVED", details)
-        done = report("SUCCEEDED", "RECOVERED", self._success_message(), details)
-        return {**result, "report": done}
+            text = failure_message(self.host, self.destination, lines)
+            raise Failed(text, "SERVERS_NOT_MOVED", details)
+        text = success_message(self.host, lines)
+        return {**result, "report": report("SUCCEEDED", "RECOVERED", text, details)}
 
     def _details(self) -> dict[str, Any]:
         return {
             **self.plan["report"]["details"],
             "servers": [*self.lines.values(), *self.plan["left_out"]],
-            "newest_migration": max((int(r[-1]["id"]) for r in self.records.values()), default=0),
+            "newest_migration": self.records.newest_id(),
         }
 
     def _explain(self) -> None:
@@ -332,24 +309,6 @@ class EvacuationPass:
                 with contextlib.suppress(NotFound):
                     fault = self.nova.server(own["id"]).get("fault") or {}
                     own["message"] = fault.get("message", "")
-
-    def _success_message(self) -> str:
-        to = Counter(own["to"] for own in self.lines.values() if own["state"] == "MOVED")
-        where = ", ".join(f"{n} to {host}" for host, n in sorted(to.items(), key=str))
-        return f"{count(sum(to.values()))} evacuated from {self.host}: {where or 'none'}."
-
-    def _failure_message(self) -> str:
-        failed = [own for own in self.lines.values() if own["state"] == "FAILED"]
-        goal = f" to {self.destination}" if self.destination else ""
-        some = "; ".join(
-            f"{own['name']} ({own['reason']}: {own['message'] or 'Nova gives no fault'})"
-            for own in failed[:3]
-        )
-        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        return (
-            f"{len(failed)} of {len(self.lines)} servers could not be evacuated from"
-            f" {self.host}{goal}: {some}{more}."
-        )
 
 
 def _next_step(was: str, seen: dict[str, Any]) -> dict[str, Any] | None:
@@ -366,11 +325,6 @@ def _next_step(was: str, seen: dict[str, Any]) -> dict[str, Any] | None:
     if (was, state) == ("active", "stopped"):
         return {"os-start": None}
     return {}
-
-
-def _why(record: dict[str, Any]) -> str:
-    # the conductor writes `error` when the scheduler finds no host, a compute `failed`
-    return "NO_VALID_HOST" if record["status"] == "error" else "EVACUATION_FAILED"
 
 
 def _a_day_before(time: str) -> str:

@@ -3,17 +3,19 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.base import PlannedAction, RecoveryAction
+from mistral_actions.base import RecoveryAction, RecoveryStep
 from mistral_actions.errors import (
     BadInput,
     Failed,
     NotFound,
     Refused,
+    Report,
     StillRunning,
     Unavailable,
     report,
 )
 from mistral_actions.inputs import Option
+from mistral_actions.recovery_plan import HostPlan, Options, Selection
 from mistral_actions.servers import lines, selection, settings
 from mistral_actions.servers.hosts import known_hosts
 from mistral_actions.services.nova import Nova
@@ -67,7 +69,7 @@ class PlanHostRecovery(RecoveryAction):
         self.settings = settings or {}
         self.records = records or {"running": None, "in_flight": False, "plans": []}
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> HostPlan:
         """Return the plan."""
         host = inputs.required(self.host, "host", inputs.host_name)
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
@@ -93,7 +95,7 @@ class PlanHostRecovery(RecoveryAction):
         }
 
 
-def _check_reserved_hosts(host: str, options: dict[str, Any]) -> None:
+def _check_reserved_hosts(host: str, options: Options) -> None:
     if host in options["reserved_hosts"]:
         raise BadInput(
             f"Input 'reserved_hosts' names {host}, which is the failed host itself:"
@@ -108,10 +110,10 @@ def _check_reserved_hosts(host: str, options: dict[str, Any]) -> None:
 def _plan_report(
     host: str,
     dry_run: bool,
-    options: dict[str, Any],
+    options: Options,
     service: dict[str, Any],
-    found: dict[str, Any],
-) -> dict[str, Any]:
+    found: Selection,
+) -> Report:
     servers, left_out = found["servers"], found["left_out"]
     selected = [lines.line(host, server, "PENDING", "SELECTED") for server in servers]
     details = {
@@ -165,7 +167,7 @@ class CheckHostFailed(RecoveryAction):
     Errors: HOST_UP, RECOVERY_RUNNING. Nova: looks up the service.
     """
 
-    def __init__(self, plan: dict[str, Any], others: Any = None) -> None:
+    def __init__(self, plan: HostPlan, others: Any = None) -> None:
         self.plan = plan
         self.others = others or []
 
@@ -193,7 +195,7 @@ class CheckHostFailed(RecoveryAction):
         return {"finished": silent > limit, "message": told}
 
 
-class IsolateHost(PlannedAction):
+class IsolateHost(RecoveryStep[HostPlan]):
     """Take a failed host out of service: forced down, then disabled; polled.
 
     In this order, because disabling a dead host that Nova believes to be up waits for its answer.
@@ -214,7 +216,7 @@ class IsolateHost(PlannedAction):
         return {"finished": True, "message": f"{host} is down and disabled"}
 
 
-class DisableHost(PlannedAction):
+class DisableHost(RecoveryStep[HostPlan]):
     """Disable the compute service, so that nothing is scheduled there when it returns.
 
     :param plan: the plan of the recovery.
@@ -232,7 +234,7 @@ class DisableHost(PlannedAction):
         return {"host": host, "status": "disabled"}
 
 
-class PrepareServers(PlannedAction):
+class PrepareServers(RecoveryStep[HostPlan]):
     """Name the servers that will be evacuated, for whoever comes after in a recovery method.
 
     :param plan: the plan of the recovery, which has selected them.
@@ -245,7 +247,7 @@ class PrepareServers(PlannedAction):
         return {"servers": self.plan["servers"]}
 
 
-class PrepareReservedHost(PlannedAction):
+class PrepareReservedHost(RecoveryStep[HostPlan]):
     """Put a reserved host to work: enable it and, if wanted, add it to the host's aggregates.
 
     :param plan: the plan of the recovery.
@@ -254,7 +256,7 @@ class PrepareReservedHost(PlannedAction):
     Nova: looks up and enables the service, adds it to aggregates (already there is fine).
     """
 
-    def __init__(self, plan: dict[str, Any], reserved_hosts: Any = None) -> None:
+    def __init__(self, plan: HostPlan, reserved_hosts: Any = None) -> None:
         super().__init__(plan)
         self.reserved_hosts = reserved_hosts
 

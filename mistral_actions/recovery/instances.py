@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.base import PlannedAction, RecoveryAction
+from mistral_actions.base import RecoveryAction, RecoveryStep
 from mistral_actions.errors import (
     BadInput,
     Conflict,
@@ -19,12 +19,15 @@ from mistral_actions.errors import (
     NotFound,
     RecoveryError,
     Refused,
+    Report,
     report,
 )
 from mistral_actions.inputs import Option
+from mistral_actions.recovery_plan import InstancePlan, ServerOnHost
 from mistral_actions.servers import lines, settings
+from mistral_actions.servers.records import asked_since, newest_action
 from mistral_actions.servers.state import has_key, is_our_lock
-from mistral_actions.services.nova import LOOK_SECONDS, Nova, asked_since
+from mistral_actions.services.nova import LOOK_SECONDS, Nova
 
 # Inputs of `recovery.instance.recover` that an operator may set once, in the Mistral environment
 # `recovery`. The last two are Masakari's wait_period_after_power_off and _on.
@@ -75,7 +78,7 @@ class PlanInstanceRecovery(RecoveryAction):
         self.settings = settings or {}
         self.running = running or []
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> InstancePlan:
         """Return the plan."""
         given = inputs.required(self.server, "server", _name_or_id)
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
@@ -84,8 +87,7 @@ class PlanInstanceRecovery(RecoveryAction):
         why = _why_not(server, options)
         if why is None:
             self._refuse(nova, server, dry_run)
-        done = nova.server_actions(server["id"])
-        found = {
+        found: ServerOnHost = {
             "id": server["id"],
             "name": server["name"],
             "host": server.get("OS-EXT-SRV-ATTR:host"),  # shown to administrators only
@@ -94,7 +96,7 @@ class PlanInstanceRecovery(RecoveryAction):
         return {
             "server": found,
             "options": options,
-            "newest_action": done[0]["request_id"] if done else None,
+            "newest_action": newest_action(nova, server["id"]),
             "go_on": why is None and not dry_run,
             "report": _plan_report(found, why, dry_run),
         }
@@ -177,9 +179,7 @@ def _why_not(server: dict[str, Any], options: dict[str, Any]) -> tuple[str, str]
     return None
 
 
-def _plan_report(
-    server: dict[str, Any], why: tuple[str, str] | None, dry_run: bool
-) -> dict[str, Any]:
+def _plan_report(server: ServerOnHost, why: tuple[str, str] | None, dry_run: bool) -> Report:
     name, host = server["name"], server["host"]
     one = lines.line(host, server, "SKIPPED" if why else "PENDING", why or "SELECTED")
     details = {"server": server["id"], "host": host, "dry_run": dry_run, "servers": [one]}
@@ -194,18 +194,17 @@ def _plan_report(
     return report("FAILED", "NOT_ENDED", f"{name} has failed and is to be restarted.", details)
 
 
-class _Step(PlannedAction):
+class InstanceStep(RecoveryStep[InstancePlan]):
     """A step of the recovery of a server."""
 
     @property
     def _name(self) -> str:
-        return str(self.plan["server"]["name"])
+        return self.plan["server"]["name"]
 
     @property
     def _newest_known(self) -> str | None:
         """The record up to which what was done does not count."""
-        known: str | None = self.plan["newest_action"]
-        return known
+        return self.plan["newest_action"]
 
     def _look(self, nova: Nova) -> tuple[str, str | None]:
         """Return vm_state and task_state.
@@ -241,7 +240,7 @@ class _Step(PlannedAction):
     def _ended(self, kind: type[Refused] | type[Failed], code: str, message: str) -> RecoveryError:
         return kind(message, code, self._report("FAILED", code, message)["details"])
 
-    def _report(self, state: str, code: str, message: str, reason: str = "") -> dict[str, Any]:
+    def _report(self, state: str, code: str, message: str, reason: str = "") -> Report:
         server, to = self.plan["server"], self.plan["server"]["host"]
         own = "RECOVERED" if state == "SUCCEEDED" else state
         one = lines.line(to, server, own, (reason or code, message), to)
@@ -253,7 +252,7 @@ class _Step(PlannedAction):
         return f"`openstack server event list {self.plan['server']['id']}` tells what Nova did."
 
 
-class StopServer(_Step):
+class StopServer(InstanceStep):
     """Stop a server, a resized one after a reset to active; polled until it is stopped.
 
     :param plan: the plan of the recovery.
@@ -264,7 +263,7 @@ class StopServer(_Step):
     stopped or started since the plan was made.
     """
 
-    def __init__(self, plan: dict[str, Any], tried_before: Any = None) -> None:
+    def __init__(self, plan: InstancePlan, tried_before: Any = None) -> None:
         super().__init__(plan)
         self.tried_before = tried_before
 
@@ -300,13 +299,12 @@ class StopServer(_Step):
         if task is None:  # Nova sets it before it writes down the stop: that has ended
             why = f"Nova could not stop {self._name}: it is {state}."
             failed = self._failed("STOP_FAILED", why)
-            done = nova.server_actions(self.plan["server"]["id"])
-            failed.details["newest_action"] = done[0]["request_id"]
+            failed.details["newest_action"] = newest_action(nova, self.plan["server"]["id"])
             raise failed
         return self._not_yet(state, task, "stopped")
 
 
-class StartServer(_Step):
+class StartServer(InstanceStep):
     """Start a server if it is stopped; polled while Nova is busy with it.
 
     :param plan: the plan of the recovery.
@@ -330,7 +328,7 @@ class StartServer(_Step):
         return {"finished": True, "message": f"Nova starts {self._name}"}
 
 
-class CheckServerActive(_Step):
+class CheckServerActive(InstanceStep):
     """See whether a server runs; polled.
 
     :param plan: the plan of the recovery.

@@ -3,9 +3,10 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.base import PlannedAction, RecoveryAction
+from mistral_actions.base import RecoveryAction, RecoveryStep
 from mistral_actions.errors import report
 from mistral_actions.inputs import Option
+from mistral_actions.recovery_plan import ProcessPlan
 from mistral_actions.servers.hosts import known_hosts
 from mistral_actions.services.nova import Nova
 
@@ -46,14 +47,16 @@ class PlanProcessRecovery(RecoveryAction):
         self.options = options or {}
         self.settings = settings or {}
 
-    def act(self, nova: Nova) -> dict[str, Any]:
+    def act(self, nova: Nova) -> ProcessPlan:
         """Return the plan."""
         host = inputs.required(self.host, "host", inputs.host_name)
         process = inputs.merge(PROCESS, {"process": self.process}, {})["process"]
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
         options = inputs.merge(OPTIONS, self.options, self.settings)
         details = {"host": host, "process": process, "dry_run": dry_run, "servers": []}
-        plan = {"host": host, "options": options, "go_on": False}
+        text = f"{NOVA_COMPUTE} on {host} has failed and is to be disabled."
+        told = report("FAILED", "NOT_ENDED", text, details)
+        plan: ProcessPlan = {"host": host, "options": options, "go_on": False, "report": told}
         if process != NOVA_COMPUTE:  # first: such a host need not be known to Nova
             text = (
                 f"{process} on {host} is left alone: of the processes only nova-compute is"
@@ -65,15 +68,13 @@ class PlanProcessRecovery(RecoveryAction):
             why = service.get("disabled_reason") or "none was given"
             text = f"{NOVA_COMPUTE} on {host} is disabled already, reason: {why}"
             return {**plan, "report": report("SKIPPED", "ALREADY_DISABLED", text, details)}
-        text = f"{NOVA_COMPUTE} on {host} has failed and is to be disabled."
-        told = report("FAILED", "NOT_ENDED", text, details)
         if dry_run:
             text = f"Would disable {NOVA_COMPUTE} on {host}, which Nova shows {service['state']}."
             told = report("SUCCEEDED", "DRY_RUN", text, details)
         return {**plan, "service": service["id"], "go_on": not dry_run, "report": told}
 
 
-class CheckHostDisabled(PlannedAction):
+class CheckHostDisabled(RecoveryStep[ProcessPlan]):
     """See whether Nova shows the compute service disabled; polled.
 
     :param plan: the plan of the recovery.

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from mistral_actions.recovery_plan import Server, ServerLine
+
 
 def line(
-    host: str, server: dict[str, Any], state: str, why: str | tuple[str, str], to: Any = None
-) -> dict[str, Any]:
+    host: str | None, server: Server, state: str, why: str | tuple[str, str], to: Any = None
+) -> ServerLine:
     """Return a server's line in the report.
 
     :param state: PENDING, RUNNING, MOVED, SKIPPED or FAILED.

@@ -2,12 +2,14 @@
 
 import contextlib
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from mistral_actions.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
-from mistral_actions.servers.state import busy
-from mistral_actions.servers.steps import ServerStep
+from mistral_actions.servers.records import newest_action, newest_migration
+from mistral_actions.servers.state import busy, host_of
+from mistral_actions.servers.steps import ServerStep, ServerTodo
 from mistral_actions.services.nova import Nova
+from mistral_actions.steps import Todo
 
 # The ends of a migration record. A live migration ends `completed`, an evacuation `done`, a cold
 # migration and a resize `confirmed`, after `finished`, when they wait to be confirmed.
@@ -16,7 +18,55 @@ NOT_DONE = ("error", "failed", "cancelled", "reverted")
 ABORTABLE = ("queued", "preparing", "running")
 
 
-class MoveServer(ServerStep):
+class Move(NamedTuple):
+    """A way to move a server.
+
+    :param request: the body of the server's action. :param asked: the name by which Nova records
+        it. :param kind: type of the migration record that it makes.
+    """
+
+    request: dict[str, Any]
+    asked: str
+    kind: str
+
+
+class MoveTodo(ServerTodo):
+    """A move.
+
+    `kind` is the type of its migration record, `newest_migration` the newest record at the time of
+    the check, and `source` the host where the server was then.
+    """
+
+    kind: str
+    source: str
+    newest_migration: int
+
+
+def migration(live: bool, host: str | None) -> Move:
+    """Return the migration of a server; without host, the scheduler picks one."""
+    if live:
+        request = {"os-migrateLive": {"host": host, "block_migration": "auto"}}
+        return Move(request, "live-migration", "live-migration")
+    return Move({"migrate": {"host": host} if host else None}, "migrate", "migration")
+
+
+def move_todo(nova: Nova, server: dict[str, Any], move: Move, todo: Todo) -> MoveTodo:
+    """Add to `todo` what the move of a server needs.
+
+    Nova: looks up what was done with the server, and its migrations.
+    """
+    return {
+        **todo,
+        "request": move.request,
+        "asked": move.asked,
+        "newest_action": newest_action(nova, server["id"]),
+        "kind": move.kind,
+        "source": host_of(server),
+        "newest_migration": newest_migration(nova, server["id"]),
+    }
+
+
+class MoveServer(ServerStep[MoveTodo]):
     """Migrate, resize or evacuate a server, once, confirm it, and look until it has ended; polled.
 
     :param todo: what the check has found.
@@ -28,7 +78,7 @@ class MoveServer(ServerStep):
     resize or evacuate; confirmResize.
     """
 
-    def __init__(self, todo: dict[str, Any], cancelled: Any = False, aborted: Any = None) -> None:
+    def __init__(self, todo: MoveTodo, cancelled: Any = False, aborted: Any = None) -> None:
         super().__init__(todo)
         self.cancelled = cancelled
         self.aborted = aborted
@@ -107,7 +157,7 @@ class MoveServer(ServerStep):
         return (nova.fault_of(self._id, request) if request else "") or None
 
 
-class AbortMigration(ServerStep):
+class AbortMigration(ServerStep[MoveTodo]):
     """Abort a live migration; polled while Nova is not to be had.
 
     :param todo: what the check has found. :param migration: id of the migration.
@@ -115,7 +165,7 @@ class AbortMigration(ServerStep):
     Nova: `DELETE /servers/{id}/migrations/{id}`; lists its migrations.
     """
 
-    def __init__(self, todo: dict[str, Any], migration: int) -> None:
+    def __init__(self, todo: MoveTodo, migration: int) -> None:
         super().__init__(todo)
         self.migration = migration
 

@@ -10,6 +10,7 @@ import fnmatch
 from typing import Any
 
 from mistral_actions import inputs
+from mistral_actions.recovery_plan import HostPlan, Options, Selection, ServerBefore
 from mistral_actions.servers.lines import line
 from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
@@ -48,15 +49,10 @@ def _matches(rule: str, server: dict[str, Any]) -> bool:
     return fnmatch.fnmatchcase(value, pattern)
 
 
-def select(
-    nova: Nova, host: str, options: dict[str, Any], plans: list[dict[str, Any]]
-) -> dict[str, Any]:
+def select(nova: Nova, host: str, options: Options, plans: list[HostPlan]) -> Selection:
     """Look at Nova and choose.
 
     :param plans: what earlier recoveries of this host had found, newest first.
-    :returns: `servers` in the order of their evacuation, `left_out` as lines of the report,
-        `tried_before`: id of the newest migration record, `adopted`: ids of those that still
-        run, and `since`: Nova's time now.
     """
     seen = sorted(nova.servers_on(host), key=lambda server: (server["created"], server["id"]))
     records = nova.evacuations(host)  # after the servers, so that none is seen without its record
@@ -85,10 +81,10 @@ def select(
 
 def _describe(
     server: dict[str, Any],
-    options: dict[str, Any],
+    options: Options,
     records: list[dict[str, Any]],
-    plans: list[dict[str, Any]],
-) -> dict[str, Any]:
+    plans: list[HostPlan],
+) -> ServerBefore:
     state = server["OS-EXT-STS:vm_state"]
     mine = [record for record in records if record["instance_uuid"] == server["id"]]
     return {
@@ -103,7 +99,7 @@ def _describe(
 
 
 def _former_state(
-    server: dict[str, Any], records: list[dict[str, Any]], plans: list[dict[str, Any]]
+    server: dict[str, Any], records: list[dict[str, Any]], plans: list[HostPlan]
 ) -> str:
     """Return active, stopped or error: what the server shall be after its evacuation."""
     state = server["OS-EXT-STS:vm_state"]
@@ -123,9 +119,7 @@ def _former_state(
     return "stopped" if state in OFF else "active"
 
 
-def _why_not(
-    server: dict[str, Any], one: dict[str, Any], options: dict[str, Any]
-) -> tuple[str, str] | None:
+def _why_not(server: dict[str, Any], one: ServerBefore, options: Options) -> tuple[str, str] | None:
     if server["OS-EXT-STS:vm_state"] in NEVER or server["OS-EXT-STS:task_state"] == "deleting":
         return "DELETED", "it is deleted, or being deleted"
     for rule in options["leave_out"]:
@@ -139,8 +133,8 @@ def _why_not(
 
 
 def _left_unfinished(
-    nova: Nova, host: str, records: list[dict[str, Any]], plans: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+    nova: Nova, host: str, records: list[dict[str, Any]], plans: list[HostPlan]
+) -> list[ServerBefore]:
     """Return servers that an earlier recovery moved and had no time to restore and unlock."""
     moved = {record["instance_uuid"] for record in records if record["status"] == "done"}
     if not plans or not moved:
@@ -152,7 +146,7 @@ def _left_unfinished(
         and server["id"] in moved
         and server["OS-EXT-SRV-ATTR:host"] != host
     }
-    found = {}
+    found: dict[str, ServerBefore] = {}
     for plan in reversed(plans):  # the newest that knows a server wins
         found.update({one["id"]: one for one in plan["servers"] if one["id"] in marked})
     return [{**one, "moved": True} for one in found.values()]

@@ -1,15 +1,37 @@
 """Steps that ask Nova once to do something with a server, and look until it has ended."""
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from mistral_actions.errors import Conflict, NotFound
+from mistral_actions.servers.records import asked_since
 from mistral_actions.servers.state import busy
-from mistral_actions.services.nova import LOOK_SECONDS, Nova, asked_since
-from mistral_actions.steps import PolledStep
+from mistral_actions.services.nova import LOOK_SECONDS, Nova
+from mistral_actions.steps import PolledStep, Todo
 
 
-class ServerStep(PolledStep):
+class ServerTodo(Todo):
+    """What is to be asked of a server.
+
+    `request` is the body of the server's action, `asked` the name by which Nova records it, and
+    `newest_action` the newest of these records at the time of the check.
+    """
+
+    request: dict[str, Any]
+    asked: str
+    newest_action: str | None
+
+
+class SwitchTodo(ServerTodo):
+    """A stop or a start; `wanted` is the vm_state in which it ends."""
+
+    wanted: str
+
+
+Asked = TypeVar("Asked", bound=ServerTodo)
+
+
+class ServerStep(PolledStep[Asked]):
     """What the steps of all actions about a server do."""
 
     def _look(self, nova: Nova) -> dict[str, Any]:
@@ -52,7 +74,7 @@ class ServerStep(PolledStep):
         )
 
 
-class SwitchServer(ServerStep):
+class SwitchServer(ServerStep[SwitchTodo]):
     """Stop or start a server, once, and look until it is; polled.
 
     :param todo: what the check has found.

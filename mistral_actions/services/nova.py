@@ -201,17 +201,3 @@ class Nova(Service):
                 f"/os-aggregates/{aggregate['id']}/action",
                 json={"add_host": {"host": host}},
             )
-
-
-def asked_since(nova: Nova, server_id: str, known: str | None, *actions: str) -> str | None:
-    """Return the request that asked last for one of these actions; None: nobody did.
-
-    :param known: the newest record that does not count, nor what is older.
-    :param actions: as Nova records them: stop, start, rebuild, migrate, ...
-    """
-    for done in nova.server_actions(server_id):
-        if done["request_id"] == known:
-            return None
-        if done["action"] in actions:
-            return str(done["request_id"])
-    return None

@@ -1,4 +1,4 @@
-"""Arrows between modules point down: each package stands on those below it, and none in a circle."""
+"""Arrows between modules point down, and none goes in a circle."""
 
 import ast
 import graphlib
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = {
     "mistral_actions": [
         {"errors"},
-        {"inputs"},
+        {"inputs", "recovery_plan"},
         {"services"},
         {"base"},
         {"steps"},
@@ -77,11 +77,10 @@ def test_no_module_imports_itself_by_way_of_others(package: str) -> None:
     graphlib.TopologicalSorter(arrows(package)).prepare()  # or it raises, with the circle
 
 
-def test_only_the_functions_of_the_engine_read_the_database_of_mistral() -> None:
+def test_of_what_executors_import_only_the_functions_of_the_engine_read_its_database() -> None:
     readers = {
         name
-        for package in ("mistral_actions", "driver")
-        for name, tree in modules(package).items()
+        for name, tree in modules("mistral_actions").items()
         if any(one.startswith("mistral.db") for one in imports(tree))
     }
 

@@ -1,0 +1,64 @@
+"""What Nova has recorded of the evacuations of a host: which attempt a record belongs to."""
+
+from typing import Any
+
+from mistral_actions import inputs
+from mistral_actions.recovery_plan import EvacuationPlan, ServerBefore
+from mistral_actions.servers.selection import FAILED
+from mistral_actions.services.nova import Nova
+
+MOVED = {"done", "completed"}
+
+
+class EvacuationRecords:
+    """The migration records of a plan's servers, as Nova has them now.
+
+    Nova: lists evacuations.
+    """
+
+    def __init__(self, nova: Nova, plan: EvacuationPlan) -> None:
+        self._nova = nova
+        self._plan = plan
+        self._of: dict[str, list[dict[str, Any]]] = {}
+        for record in nova.evacuations(plan["host"]):
+            self._of.setdefault(record["instance_uuid"], []).append(record)
+
+    def newest(self, server: ServerBefore) -> dict[str, Any] | None:
+        """Return the newest record that this recovery made or found running."""
+        for record in reversed(self._of.get(server["id"], [])):
+            ours = int(record["id"]) > self._plan["tried_before"]
+            if ours or record["id"] in self._plan["adopted"]:
+                return dict(record)
+        return None
+
+    def last_move(self, server: ServerBefore) -> dict[str, Any]:
+        """Return the newest record of an evacuation that succeeded; empty if there is none."""
+        moves = [r for r in self._of.get(server["id"], []) if r["status"] in MOVED]
+        return moves[-1] if moves else {}
+
+    def to_be_restored(self, server: ServerBefore) -> bool:
+        """Say whether Nova does not keep the state: from ERROR, all servers land ACTIVE."""
+        tried = [r for r in self._of.get(server["id"], []) if r["status"] in FAILED]
+        return server["was"] != "active" and bool(server["dirty"] or tried)
+
+    def is_followed(self, server: ServerBefore) -> bool:
+        """Say whether Nova has a newer record of a server by now. Nova: lists evacuations."""
+        known = max((int(r["id"]) for r in self._of.get(server["id"], [])), default=0)
+        return any(
+            record["instance_uuid"] == server["id"] and int(record["id"]) > known
+            for record in self._nova.evacuations(self._plan["host"])
+        )
+
+    def newest_id(self) -> int:
+        """Return the id of the newest record of all; 0 if there is none."""
+        return max((int(records[-1]["id"]) for records in self._of.values()), default=0)
+
+    def age(self, time: str) -> int:
+        """Return the seconds since a time of Nova's, by Nova's clock."""
+        return int((self._nova.now - inputs.time(time)).total_seconds())
+
+
+def why_failed(record: dict[str, Any]) -> str:
+    """Return the reason code of an evacuation that failed."""
+    # the conductor writes `error` when the scheduler finds no host, a compute `failed`
+    return "NO_VALID_HOST" if record["status"] == "error" else "EVACUATION_FAILED"
