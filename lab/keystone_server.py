@@ -5,6 +5,7 @@ The template knows one user, ``admin``, whose password ``lab.accounts`` replaces
 """
 
 import argparse
+import importlib
 import os
 import shutil
 import sys
@@ -37,8 +38,9 @@ def configuration(directory: Path) -> ini.Sections:
         "credential": {"key_repository": directory / "credential"},
         # the cheapest hash there is: a login costs milliseconds
         "identity": {"password_hash_algorithm": "bcrypt", "password_hash_rounds": 4},
-        # what a token is worth is looked up at each request, so a revoked one is refused at once
-        "cache": {"enabled": False},
+        # everything is asked for a token, and without it half of the machine does nothing else; a
+        # single process knows what has changed and keeps nothing of that
+        "cache": {"enabled": True, "backend": "oslo_cache.dict"},
     }
 
 
@@ -51,6 +53,11 @@ def prepare(directory: Path, options: ini.Sections) -> None:
     ini.write(directory / "keystone.conf", ini.merged(configuration(directory), options))
     os.environ["OS_KEYSTONE_CONFIG_DIR"] = str(directory)
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = "keystone.conf"
+
+
+def import_libraries() -> None:
+    """Import what takes long; ``lab.nursery`` does so for many processes at once."""
+    importlib.import_module("keystone.server.flask.core")
 
 
 def make_keys() -> None:

@@ -7,6 +7,8 @@ executions go on after the process was killed and started again. Actions are tho
 """
 
 import argparse
+import importlib
+import importlib.metadata
 import logging
 import os
 import signal
@@ -76,6 +78,16 @@ def authentication(state: Path) -> ini.Sections:
         "pecan": {"auth_enable": True},
         "keystone_authtoken": accounts.middleware(auth) | {"service_type": "workflowv2"},
     }
+
+
+def import_libraries() -> None:
+    """Import what takes long; ``lab.nursery`` does so for many processes at once."""
+    for name in ("mistral.config", "mistral.api.service", "mistral.api.app",
+                 "mistral.engine.engine_server", "mistral.executors.executor_server",
+                 "mistral.services.action_manager", "mistral.db.v2.sqlalchemy.api"):
+        importlib.import_module(name)
+    for action in importlib.metadata.entry_points(group="mistral.actions"):
+        action.load()
 
 
 def load_configuration(state: Path, sections: ini.Sections) -> None:

@@ -9,6 +9,8 @@ application is served last, so whoever gets an answer from it knows that the clo
 """
 
 import argparse
+import functools
+import importlib
 import logging
 import os
 import secrets
@@ -39,6 +41,18 @@ def arguments(argv=None):
     for name in NOVA_PORTS:
         parser.add_argument(f"--{name}-port", type=int, required=True)
     return parser.parse_args(argv)
+
+
+@functools.cache
+def import_libraries():
+    """Import what takes long; ``lab.nursery`` does so for many processes at once."""
+    from nova import monkey_patch
+    monkey_patch.patch(backend="threading")
+    for name in ("placement.wsgi", "placement.deploy", "os_vif", "lab.hosts", "nova.service",
+                 "nova.api.openstack.wsgi_app", "nova.api.openstack.compute.routes",
+                 "nova.compute.manager", "nova.conductor.manager", "nova.scheduler.manager",
+                 "keystonemiddleware.auth_token"):
+        importlib.import_module(name)
 
 
 def write_configuration(state, urls, token, options):
@@ -157,8 +171,7 @@ def main():
     template.copy_to(args.state)
     write_configuration(args.state, urls, service_token, args.option)
 
-    from nova import monkey_patch
-    monkey_patch.patch(backend="threading")
+    import_libraries()
     import placement.wsgi
 
     from lab import hypervisor

@@ -10,9 +10,12 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from lab import warm
 from lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
+#: what starts the processes of the lab if it can; a test run that starts many sets it
+nurseries: warm.Nurseries | None = None
 
 # proxies are for the world outside
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -66,14 +69,12 @@ class Process:
         self.name = name
         self.log = directory / f"{name}.log"
         self._file = directory / f"{name}.json"
-        self._child: subprocess.Popen | None = None
+        self._child: subprocess.Popen | warm.Started | None = None
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start ``command`` in a session of its own; its output is added to the log."""
         with open(self.log, "ab") as log:
-            self._child = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log,
-                                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                           start_new_session=True)
+            self._child = _start(command, environment, log.fileno())
         pid = self._child.pid
         self._file.write_text(json.dumps({"pid": pid, "started": _stat(pid)["started"]}))
 
@@ -158,6 +159,16 @@ class Process:
                 return False
             time.sleep(0.05)
         return True
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str], log: int
+           ) -> subprocess.Popen | warm.Started:
+    if nurseries and nurseries.can_start(command, environment):
+        with open(os.devnull) as nothing:
+            return nurseries.start(command[2], command[3:], environment,
+                                   (nothing.fileno(), log, log), ROOT)
+    return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=log, stderr=log,
+                            stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def _stat(pid: int) -> dict[str, str]:

@@ -30,8 +30,6 @@ SERVICES = ("conductor", "engine", "health-manager", "api")
 PORTS = {"clustering": 18777, "mariadb": 13306, "amqp": 15672, "erlang": 15673, "epmd": 15674}
 START_TIMEOUT = 240  # seconds; a start takes about 10 beside all the others
 ROLES = ("admin", "service")
-#: Senlin asks Keystone so often that without it half of the machine does nothing else
-CACHING: ini.Sections = {"cache": {"enabled": True, "backend": "oslo_cache.dict"}}
 
 
 def missing() -> str | None:
@@ -63,7 +61,7 @@ class SenlinLab:
         if lacking:
             raise LabError(lacking)
         ports = ports or {}
-        options = {"keystone": True, "keystone_options": CACHING} | lab_options
+        options = {"keystone": True} | lab_options
         self.lab = Lab(state, hosts, {name: port for name, port in ports.items()
                                       if name not in PORTS}, **options)
         self.state = self.lab.state / "senlin"

@@ -1,13 +1,45 @@
-"""How the tests are shared out when a run has several processes (``pytest -n 3``)."""
+"""How the tests are shared out when a run has several processes, and how theirs start at once."""
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from lab import process
+from lab.warm import Nurseries
+from tests import programs
 
 ONE_LAB = ("tests/senlin/", "tests/horizon/")  # directories of which each has one lab
 GUIDES = "tests/docs/test_commands.py"
 # What takes long first, so that the processes end together: the short ones fill the gaps.
 ORDER = (*ONE_LAB, "tests/docs/", "tests/functional/", "tests/workbooks/", "")
+
+
+NURSERIES = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let services of labs and clients start at once: importing is most of what they do."""
+    known = getattr(config, "workerinput", {}).get("nurseries")
+    if known is None:
+        config.stash[NURSERIES] = Path(tempfile.mkdtemp(prefix="nurseries-"))
+        Nurseries(config.stash[NURSERIES]).write_programs()
+    process.nurseries = Nurseries(Path(known or config.stash[NURSERIES]))
+    programs.BIN = process.nurseries.directory / "bin"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """All processes of a run share the nurseries."""
+    node.workerinput["nurseries"] = str(node.config.stash[NURSERIES])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the nurseries, which are gone when their directory is."""
+    if NURSERIES in config.stash:
+        shutil.rmtree(config.stash[NURSERIES])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lab import Lab
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks
 from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud, wait_for
+from tests.programs import BIN
 
 # test_mistral_cli.py runs them, and looks at what each block has done.
 LOOKED_AT = {"mistral-cli.md"}
@@ -77,7 +77,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 def run(cloud: Cloud, script: str) -> subprocess.CompletedProcess[str]:
     """Run commands as a user in the checkout would; the first that fails is the last."""
     environment = {name: value for name, value in os.environ.items() if name[:3] != "OS_"}
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PATH"] = f"{BIN}:{environment['PATH']}"
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=ROOT,

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud, wait_for
 from tests.functional.test_pause import paused_evacuation
 from tests.pack import WORKFLOWS
+from tests.programs import BIN
 
 GUIDE = ROOT / "docs/mistral-cli.md"
 OWN_MARKS = ("begun", "full", "check")
@@ -32,7 +32,7 @@ class Session:
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         kept = self.cloud.lab.state / "variables"
-        given = environment_with(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        given = environment_with(PATH=f"{BIN}:{os.environ['PATH']}")
         done = subprocess.run(
             ["bash", "-aeuo", "pipefail", "-c", f"{script}\nenv -0 > {kept}"],
             cwd=ROOT,

@@ -1,13 +1,12 @@
 """A fresh cloud for each module: a real Nova with fake hypervisors, a real Mistral, the pack."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from lab import Lab
 from tests.functional.support import Cloud
+from tests.programs import BIN
 
 HOSTS = tuple(f"compute{n}" for n in range(1, 9))
 
@@ -18,7 +17,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory):
     lab = Lab(tmp_path_factory.mktemp("lab"), hosts=HOSTS)
     lab.up()
     try:
-        openstack = str(Path(sys.executable).parent / "openstack")
+        openstack = str(BIN / "openstack")
         subprocess.run([openstack, "recovery", "sync"], env=lab.env, check=True)
         yield Cloud(lab)
     finally:

@@ -2,13 +2,10 @@
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from tests.functional.support import Cloud
-
-BIN = Path(sys.executable).parent
+from tests.programs import BIN
 
 
 def client(cloud: Cloud, *command: str) -> str:

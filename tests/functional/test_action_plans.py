@@ -2,19 +2,18 @@
 
 import json
 import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.functional.support import Cloud, wait_for
+from tests.programs import BIN
 
 pytestmark = pytest.mark.usefixtures("faults")
 
-OPENSTACK = str(Path(sys.executable).parent / "openstack")
+OPENSTACK = str(BIN / "openstack")
 
 
 def plan_command(cloud: Cloud, *command: str, text: str | None = None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import configparser
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +19,8 @@ import requests
 
 from tests.docs.documents import ROOT, blocks
 from tests.functional.support import Cloud, wait_for
+from tests.programs import BIN
 
-BIN = Path(sys.executable).parent
 GET, CANCEL, ROLLBACK, ROLLBACK_WITHIN = [
     command
     for block in blocks(ROOT / "docs/api.md")

@@ -3,9 +3,7 @@
 import datetime
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from keystoneauth1.identity import v3
 from lab import Lab, accounts, servers
 from lab.nova_client import Nova
 from tests.functional.support import Cloud, assert_ended, wait_for
+from tests.programs import BIN
 
 INSTANCE = "recovery.instance.recover"
 
@@ -59,7 +58,7 @@ class People:
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     hosts = [f"compute{n}" for n in range(1, 7)]
     with Lab(tmp_path_factory.mktemp("lab"), hosts=hosts, keystone=True) as lab:
-        openstack = str(Path(sys.executable).parent / "openstack")
+        openstack = str(BIN / "openstack")
         subprocess.run([openstack, "recovery", "sync", "--public"],
                        env={**os.environ, **lab.env}, check=True)
         yield lab

@@ -1,7 +1,6 @@
 """`finally` of a recovery method runs once, however the recovery ended, on real services."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import pytest
 
 from tests.functional.services import Request, WebServer
 from tests.functional.support import Cloud, wait_for
+from tests.programs import BIN
 
-OPENSTACK = Path(sys.executable).parent / "openstack"
+OPENSTACK = BIN / "openstack"
 METHODS = """
 [recovery_methods]
 host_auto_failure = {

@@ -13,6 +13,7 @@ import yaml
 
 from lab import Lab, LabError
 from tests.functional.support import wait_for
+from tests.programs import BIN
 
 POLL = """
 version: '2.0'
@@ -64,7 +65,7 @@ def state_of_service(lab, host):
 
 
 def run(lab, *command):
-    path = Path(sys.executable).parent / command[0]
+    path = BIN / command[0]
     return subprocess.run(
         [path, *command[1:]],
         env={**lab.env, "PYTHONWARNINGS": "ignore"},

@@ -1,8 +1,6 @@
 """What a caller who is no administrator may do with nodes, and how it is told what it may not."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import openstack
 import pytest
@@ -12,6 +10,7 @@ from lab import Lab
 from lab.stubs import CIRROS
 from tests.functional.services import WebServer
 from tests.functional.support import Cloud, wait_for
+from tests.programs import BIN
 
 NODE = "recovery.node"
 
@@ -36,7 +35,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory):
     )
     lab.up()
     try:
-        command = str(Path(sys.executable).parent / "openstack")
+        command = str(BIN / "openstack")
         subprocess.run([command, "recovery", "sync"], env=lab.env, check=True)
         cloud = Cloud(lab)
         cloud.policy = policy

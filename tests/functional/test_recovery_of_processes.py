@@ -2,10 +2,9 @@
 
 import json
 import subprocess
-import sys
-from pathlib import Path
 
 from tests.functional.support import Cloud
+from tests.programs import BIN
 
 RECOVER = "recovery.process.recover"
 
@@ -16,7 +15,7 @@ def recover(cloud: Cloud, host: str, **given: object):
 
 def openstack(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess:
     """Run a command as an operator does."""
-    command = [str(Path(sys.executable).parent / "openstack"), "recovery", *arguments]
+    command = [str(BIN / "openstack"), "recovery", *arguments]
     return subprocess.run(
         [*command, "-f", "json"], env=cloud.lab.env, capture_output=True, text=True, check=False
     )

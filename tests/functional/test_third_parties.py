@@ -18,9 +18,10 @@ import yaml
 from lab import Lab
 from tests.functional.services import MailServer, WebServer
 from tests.functional.support import Cloud, Ended, wait_for
+from tests.programs import BIN
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-OPENSTACK = Path(sys.executable).parent / "openstack"
+OPENSTACK = BIN / "openstack"
 
 WORKBOOK = """
 version: '2.0'

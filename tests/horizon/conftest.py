@@ -1,7 +1,6 @@
 """A cloud with a real Keystone and a real Horizon, and an administrator in a browser."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lab.environments import environment
 from lab.horizon import HorizonLab, missing
 from tests.functional.support import Cloud
 from tests.horizon.browser import LINES, Person, chromium, logged_in
+from tests.programs import BIN
 
 HOSTS = tuple(f"compute{n}" for n in range(1, 13))
 
@@ -24,7 +24,7 @@ def horizon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HorizonLab]:
         pytest.skip(reason)
     environment("horizon")  # takes minutes the first time, in which the lab need not run
     with Lab(tmp_path_factory.mktemp("lab"), hosts=HOSTS, keystone=True) as lab:
-        openstack = str(Path(sys.executable).parent / "openstack")
+        openstack = str(BIN / "openstack")
         subprocess.run([openstack, "recovery", "sync", "--public"], env=lab.env, check=True)
         with HorizonLab(lab) as running:
             yield running

@@ -7,7 +7,6 @@ must therefore run in one of them (tests/conftest.py).
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from lab import senlin
 from lab.ports import DEFAULT_PORTS, choose
 from lab.process import environment_with
 from lab.senlin import SenlinLab
+from tests.programs import BIN
 from tests.senlin.support import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ STOP = "python -m lab down"
 
 def surroundings() -> dict[str, str]:
     """Return the environment of a user who has activated this one, and no cloud."""
-    return environment_with(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    return environment_with(PATH=f"{BIN}:{os.environ['PATH']}")
 
 
 def command(*words: str, lab: SenlinLab | None = None) -> str:
