@@ -23,6 +23,8 @@ def shown(value: object) -> str:
     """Return a value as it is put into a sentence: in quotes if it is text, and never long."""
     if isinstance(value, str):
         return f"'{legible(value)}'"
+    if value in ({}, []):
+        return "an empty mapping" if isinstance(value, dict) else "an empty list"
     kinds = {bool: str(value).lower(), type(None): "null", dict: "a mapping", list: "a list"}
     return kinds.get(type(value)) or legible(repr(value))
 

@@ -29,9 +29,9 @@ GOOD = [workflow("chain.ok"), REBUILD]
 
 
 @pytest.mark.parametrize(("spec", "sentence"), [
-    (policy_spec([]), "recovery.actions is empty"),
+    (policy_spec([]), "recovery.actions: expected a list of at least one"),
     (policy_spec([{"name": "REBILD"}]), "REBUILD"),
-    (policy_spec([{"name": "WORKFLOW"}]), "workflow_name is missing"),
+    (policy_spec([{"name": "WORKFLOW"}]), "needs workflow_name"),
     (policy_spec([workflow("chain.ok", timeout="soon")]), "whole number of seconds"),
     (policy_spec([workflow("chain.ok", inputs=["host"])]), "a mapping of names to values"),
     (policy_spec([workflow("chain.ok", on_error="ignore")]), "one of stop, continue"),
