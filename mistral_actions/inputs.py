@@ -108,6 +108,11 @@ def choice(*allowed: str) -> Parse:
     return parse
 
 
+def sentence(text: str) -> str:
+    """Return a text with a full stop, unless it ends with a question."""
+    return text if text.endswith("?") else f"{text}."
+
+
 def nearest(word: Any, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return the end of a sentence that names what was probably meant; nothing if unclear.
 
@@ -165,8 +170,8 @@ def _parsed(value: Any, parse: Parse, place: str) -> Any:
     try:
         return parse(value)
     except ValueError as error:
-        end = "" if str(error).endswith("?") else "."
-        raise BadInput(f"{place} is {str(value)[:80]!r}: it must be {error}{end}") from None
+        text = f"{place} is {str(value)[:80]!r}: it must be {error}"
+        raise BadInput(sentence(text)) from None
 
 
 def _expected(parse: Parse) -> str:

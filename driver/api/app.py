@@ -1,24 +1,27 @@
 """The application: three calls about an action plan."""
 
+import functools
 import json
 import logging
+import pathlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask
+import yaml
 
 from driver.api import resources
 from driver.api.access import Admit, Caller
 from driver.api.errors import HttpError, http_error_of
 from driver.plans.service import Plans
 from driver.plans.status import Control
-from driver.text.messages import legible, listed, nearest, shown
+from driver.text.json_schemas import dotted, mistakes
+from driver.text.messages import legible, sentence, shown
 
 LOG = logging.getLogger(__name__)
 
 _LONGEST_BODY = 4096  # bytes
-_OLDEST = 10**9 - 1  # seconds; the limit of the workflow's own input
 #: Why the workflows refuse to begin, and the status of the answer that says so.
 REFUSALS = {
     "ALREADY_ROLLED_BACK": 400,
@@ -64,7 +67,7 @@ def show(plan_id: str) -> resources.Body:
 def cancel(plan_id: str) -> resources.Body:
     """Begin to cancel the plan; return the plan."""
     plan = _plan(plan_id)
-    _inputs()
+    _inputs("cancel")
     _accepted(_plans().cancel(plan))
     _tell("is being cancelled", plan)
     return resources.plan(_plans().read(plan), flask.request.url_root)
@@ -73,8 +76,7 @@ def cancel(plan_id: str) -> resources.Body:
 def rollback(plan_id: str) -> resources.Body:
     """Begin to roll the plan back; return the rollback."""
     plan = _plan(plan_id)
-    max_age = _max_age(_inputs("max_age"))
-    begun = _accepted(_plans().rollback(plan, max_age))
+    begun = _accepted(_plans().rollback(plan, _inputs("rollback").get("max_age")))
     _tell("is being rolled back", plan)
     return resources.rollback(begun, flask.request.url_root)
 
@@ -127,10 +129,10 @@ def _plan(text: str) -> str:
     return plan
 
 
-def _inputs(*known: str) -> dict[str, Any]:
+def _inputs(call: str) -> dict[str, Any]:
     """Return what the body gives; nothing if there is none.
 
-    :param known: the names that it may have.
+    :param call: `cancel` or `rollback`.
     :raises HttpError: 400 or 415.
     """
     data = flask.request.get_data()
@@ -140,25 +142,28 @@ def _inputs(*known: str) -> dict[str, Any]:
         kind = legible(flask.request.mimetype) or "no kind"
         raise HttpError(415, "BAD_INPUT", f"The body must be application/json; it is {kind}.")
     try:
-        given = json.loads(data)
+        given: dict[str, Any] = json.loads(data, parse_float=_number)
     except (ValueError, RecursionError):
         raise HttpError(400, "BAD_INPUT", "The body is not JSON.") from None
-    if not isinstance(given, dict):
-        raise HttpError(400, "BAD_INPUT", f"The body must be an object, not {shown(given)}.")
-    for name in given:
-        if name not in known:
-            allowed = f"it may have {listed(known)}" if known else "this call needs none"
-            text = f"The body has {shown(name)}; {allowed}{nearest(name, known)}."
-            raise HttpError(400, "BAD_INPUT", text)
+    for path, text in mistakes(_body(call), given):
+        raise HttpError(400, "BAD_INPUT", sentence(f"{dotted(path) or 'body'}: {text}"))
     return given
 
 
-def _max_age(given: dict[str, Any]) -> int | None:
-    if "max_age" not in given:
-        return None
-    value = given["max_age"]
-    # For JSON 60.0 is a whole number as well; true is none
-    if type(value) in (int, float) and 0 <= value <= _OLDEST and value == int(value):
-        return int(value)
-    text = f"max_age is {shown(value)}; it must be a whole number of seconds from 0 to {_OLDEST}."
-    raise HttpError(400, "BAD_INPUT", text)
+def _number(text: str) -> float:
+    # For JSON 60.0 is a whole number as well
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def _body(call: str) -> Mapping[str, Any]:
+    """Return the schema of a call's body, as the interface is described."""
+    described = _interface()["paths"][f"/v1/action_plans/{{uuid}}/{call}"]["post"]["requestBody"]
+    schema: Mapping[str, Any] = described["content"]["application/json"]["schema"]
+    return schema
+
+
+@functools.cache
+def _interface() -> Mapping[str, Any]:
+    text = pathlib.Path(__file__).with_name("openapi.yaml").read_text(encoding="utf-8")
+    return dict(yaml.safe_load(text))

@@ -94,9 +94,7 @@ def _one_plan(documents: list[YamlNode], file: str, problems: list[Problem]) -> 
     return _watchers(shows[0] if shows else None, lists[0], problems)
 
 
-def _watchers(
-    show: YamlNode | None, listing: YamlNode, problems: list[Problem]
-) -> YamlNode | None:
+def _watchers(show: YamlNode | None, listing: YamlNode, problems: list[Problem]) -> YamlNode | None:
     """Return Watcher's plan as one of ours, without what Watcher says besides."""
     plan = _renamed(show).value if show else {}
     state = plan.get("state")

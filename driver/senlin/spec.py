@@ -7,8 +7,7 @@ from driver.senlin import model
 from driver.text import json_schemas
 from driver.text.messages import listed, shown
 
-LONGEST_TIMEOUT = 7 * 24 * 3600
-_HOUR = 3600
+_LONGEST_TIMEOUT = 7 * 24 * 3600
 
 
 def _keys(properties: dict[str, Any], *required: str, **more: Any) -> dict[str, Any]:
@@ -42,7 +41,7 @@ _TEXT = {"type": "string"}
 _NAME = {"title": "a name", "type": "string", "pattern": r"\S"}
 _URL = {"title": "a URL", "type": "string", "minLength": 1}
 _FLAG = {"type": "boolean"}
-_SECONDS = _whole(LONGEST_TIMEOUT, " of seconds")
+_SECONDS = _whole(_LONGEST_TIMEOUT, " of seconds")
 _POLL_OPTIONS = {
     "poll_url": _TEXT,
     "poll_url_ssl_verify": _FLAG,
@@ -101,7 +100,7 @@ _RECOVERY = _keys(
         "node_force_recreate": _FLAG,
         "strict": _FLAG,
         "attempts": _whole(1000),
-        "backoff": _whole(_HOUR, " of seconds"),
+        "backoff": _whole(model.LONGEST_BACKOFF, " of seconds"),
     },
     "actions",
 )

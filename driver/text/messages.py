@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from mistral_actions.inputs import nearest
+from mistral_actions.inputs import nearest, sentence
 
-__all__ = ["legible", "listed", "nearest", "shown"]
+__all__ = ["legible", "listed", "nearest", "sentence", "shown"]
 
 _LONGEST = 60
 

@@ -171,7 +171,9 @@ def test_what_is_no_uuid_is_refused_before_mistral_is_asked(method, path, name):
         ('{"max_age": NaN}', "nan"),
         ('{"max_age": Infinity}', "inf"),
         ('{"maxage": 1}', "did you mean 'max_age'"),
-        ("[]", "a list"),
+        ("[]", "body: expected a mapping, not an empty list."),
+        ("null", "body: expected a mapping, not null."),
+        ('{"max_age": 1e300}', "expected a whole number from 0 to 999999999"),
         ("{", "not JSON"),
         ("[" * 4000, "not JSON"),
         (b"\xff\xfe", "not JSON"),
@@ -194,7 +196,7 @@ def test_a_body_that_cannot_be_used_is_refused_with_what_was_given(body, told):
 def test_cancel_takes_no_input():
     answer = client_of(FakePlans(), "admin").post(f"{ROOT}/cancel", json={"force": True})
 
-    assert error_of(answer) == (400, "BAD_INPUT", "The body has 'force'; this call needs none.")
+    assert error_of(answer) == (400, "BAD_INPUT", "force: unknown key 'force'; there are none.")
 
 
 def test_a_body_of_another_kind_and_one_that_is_too_long_are_refused():
