@@ -17,7 +17,7 @@ from driver.mistral.records import EXECUTION_ENDED, Execution, Record
 from driver.plans import queries
 from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
-from driver.plans.plan_progress import Steps
+from driver.plans.plan_progress import PlanProgress
 from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
 from driver.recoveries.progress import Reporter, until
 from driver.text.messages import legible
@@ -133,12 +133,12 @@ class Plans:
         :raises UnreachableError: Mistral gave no answer for a minute.
         """
         uuid = queries.find(self._mistral, plan).id
-        steps = Steps(self._patient, uuid, "run")
+        progress = PlanProgress(self._patient, uuid, "run")
 
         def ended() -> PlanStatus | None:
             state = self._patient.execution_state(uuid)
             if state not in EXECUTION_ENDED:
-                reporter.show(steps.progress(state))
+                reporter.show(progress.look(state))
                 return None
             status = queries.read(self._patient, uuid)
             return status if status.ended else None
@@ -150,12 +150,12 @@ class Plans:
     ) -> Control:
         """Wait until a cancelling or a rollback has ended; otherwise as :meth:`wait`."""
         verb = "rollback" if control.verb == "rollback" else "run"
-        steps = Steps(self._patient, control.plan, verb)
+        progress = PlanProgress(self._patient, control.plan, verb)
 
         def ended() -> Control | None:
             state = self._patient.execution_state(control.id)
             if state not in EXECUTION_ENDED:
-                reporter.show(steps.progress(state))
+                reporter.show(progress.look(state))
                 return None
             return Control.from_execution(self._patient.execution(control.id))
 

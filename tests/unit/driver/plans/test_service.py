@@ -403,6 +403,29 @@ def test_a_plan_is_followed_to_its_end(api, started, clock):
     ]
 
 
+def test_an_alternative_that_is_not_needed_counts_as_ended_and_so_does_what_is_behind_it(
+    api, plans, clock
+):
+    plans.start(plan_of(), "ANY")
+    notes = Notes()
+    clock.plan = [
+        lambda: api.act("nop_first", "ERROR", state="FAILED"),
+        lambda: api.act("migrate_web", "RUNNING"),
+        lambda: api.act("migrate_web", "SUCCESS", state="SUCCEEDED"),
+        api.carry_out,
+    ]
+
+    plans.wait(PLAN, notes)
+
+    assert notes.lines == [
+        "0 of 3 actions have ended",
+        "1 of 3 actions have ended, 1 failed",
+        "1 of 3 actions have ended, 1 failed; migrate_web",
+        "3 of 3 actions have ended, 1 failed",
+        "closed",
+    ]
+
+
 def test_a_plan_whose_cancelling_still_runs_has_not_ended(api, started, clock):
     api.end(PLAN, "CANCELLED")
     api.execution("cancel", CANCEL, plan=PLAN)
