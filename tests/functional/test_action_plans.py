@@ -59,23 +59,34 @@ def shown(cloud: Cloud, plan: str) -> tuple[str, dict[str, str]]:
 
 
 def test_the_second_destination_is_tried_because_the_first_one_failed(cloud: Cloud) -> None:
-    server = cloud.lab.boot("any", "compute1")
+    """Of one server in a chain, whose third task never comes to be; of another in a graph."""
+    chained, joined = cloud.lab.boot("chained", "compute1"), cloud.lab.boot("joined", "compute1")
     cloud.update_service("compute2", status="disabled", disabled_reason="full")
 
     plan, done = run(
         cloud,
-        migrate(server, name="first", destination_node="compute2"),
-        migrate(server, "first", name="second", destination_node="compute3"),
-        migrate(server, "first", "second", name="third", destination_node="compute4"),
+        migrate(chained, name="a1", destination_node="compute2"),
+        migrate(chained, "a1", name="a2", destination_node="compute3"),
+        migrate(chained, "a2", name="a3", destination_node="compute4"),
+        migrate(joined, name="b1", destination_node="compute2"),
+        migrate(joined, "b1", name="b2", destination_node="compute3"),
+        migrate(joined, "b1", "b2", name="b3", destination_node="compute4"),
         rule="ANY",
     )
 
     cloud.update_service("compute2", status="enabled")
     assert done["status"] == 0, done["said"]
-    states = {"migrate_first": "FAILED", "migrate_second": "SUCCEEDED", "migrate_third": "SKIPPED"}
+    ends = {"1": "FAILED", "2": "SUCCEEDED", "3": "SKIPPED"}
+    states = {f"migrate_{one}{n}": end for one in "ab" for n, end in ends.items()}
     assert shown(cloud, plan) == ("SUCCEEDED", states)
-    assert cloud.where(server) == ("ACTIVE", "compute3")
-    assert cloud.migrations(server) == ["completed"]
+    tasks = cloud.mistral.get(f"/executions/{plan}/tasks").json()["tasks"]
+    assert {task["name"] for task in tasks} == {
+        *(f"migrate_{name}" for name in ("a1", "a2", "b1", "b2", "b3")),
+        "report_plan",
+    }
+    for server in (chained, joined):
+        assert cloud.where(server) == ("ACTIVE", "compute3")
+        assert cloud.migrations(server) == ["completed"]
 
 
 def test_a_plan_is_started_once_however_often_it_is_run(cloud: Cloud) -> None:
