@@ -10,6 +10,7 @@ from mistral_actions import inputs
 from mistral_actions.base import RecoveryAction
 from mistral_actions.errors import BadInput, Failed, Refused, report
 from mistral_actions.inputs import Option
+from mistral_actions.services import mistral
 
 MAX_AGE = {"max_age": Option(inputs.whole_number(0, 10**9 - 1), 3600)}
 
@@ -100,10 +101,8 @@ class StopPlan(_PlanAction):
 
     def _act(self) -> dict[str, Any]:
         """Stop it; of one that has ended already nothing changes."""
-        from mistral.rpc import clients  # the drivers import this package, too, without Mistral
-
         plan = known_plan(self.facts)
-        clients.get_engine_client().stop_workflow(plan, "CANCELLED", "The plan was cancelled.")
+        mistral.engine().stop_workflow(plan, "CANCELLED", "The plan was cancelled.")
         if errors := self.facts["abort_errors"]:
             some = "; ".join(f"{one['task']}: {one['message']}" for one in errors[:3])
             text = (

@@ -108,7 +108,7 @@ def details(server: ServerOnHost, options: Options, line: Any, **more: Any) -> d
         "cluster_id": options["cluster_id"],
         "dry_run": options["dry_run"],
         **more,
-        "servers": [lines.line(server["host"], server, state, why, *to)],
+        "servers": [lines.server_line(server["host"], server, state, why, *to)],
     }
 
 

@@ -29,7 +29,7 @@ from mistral_actions.errors import (
 from mistral_actions.recovery.evacuation_messages import failure_message, success_message
 from mistral_actions.recovery.evacuation_records import MOVED, EvacuationRecords, why_failed
 from mistral_actions.recovery_plan import EvacuationPlan, ServerBefore, ServerLine
-from mistral_actions.servers.lines import line
+from mistral_actions.servers.lines import server_line
 from mistral_actions.servers.selection import FAILED
 from mistral_actions.servers.state import LOCK_REASON, is_our_lock
 from mistral_actions.services.nova import Nova
@@ -110,7 +110,7 @@ class EvacuationPass:
     def _set(
         self, server: ServerBefore, state: str, why: str | tuple[str, str], to: Any = None
     ) -> None:
-        self.lines[server["id"]] = line(self.host, server, state, why, to)
+        self.lines[server["id"]] = server_line(self.host, server, state, why, to)
 
     # ---- bring back what a server was, then take our lock off
     def _restore(self) -> None:
@@ -140,16 +140,16 @@ class EvacuationPass:
         return bool(self.options["lock_servers"] and not server["locked"])
 
     def _restore_one(self, server: ServerBefore, seen: dict[str, Any]) -> None:
-        own = self.lines[server["id"]]
-        if own["state"] == "MOVED" and (body := _next_step(server["was"], seen)) is not None:
+        line = self.lines[server["id"]]
+        if line["state"] == "MOVED" and (body := _next_step(server["was"], seen)) is not None:
             if self._worth_a_try(server, seen, body):
-                self._set(server, "RUNNING", "RESTORING", to=own["to"])
+                self._set(server, "RUNNING", "RESTORING", to=line["to"])
                 if body:
                     self.nova.act(server["id"], f"making {server['name']} what it was", body)
                 return
             why = f"it is {seen['OS-EXT-STS:vm_state']}, and was {server['was']}"
-            self._set(server, "MOVED", ("NOT_RESTORED", why), to=own["to"])
-        if own["reason"] == "TIMED_OUT":
+            self._set(server, "MOVED", ("NOT_RESTORED", why), to=line["to"])
+        if line["reason"] == "TIMED_OUT":
             self.overdue.append(server)  # it may arrive yet, and its lock says: to be restored
         elif is_our_lock(seen, self.host):
             self._unlock(server)
@@ -166,7 +166,7 @@ class EvacuationPass:
         return self.records.age(seen["updated"]) <= self._patience
 
     def _give_up_on_overdue(self) -> None:
-        if not any(own["state"] in PENDING_STATES for own in self.lines.values()):
+        if not any(line["state"] in PENDING_STATES for line in self.lines.values()):
             for server in self.overdue:
                 if self._locks(server):
                     with contextlib.suppress(NotFound):
@@ -185,7 +185,7 @@ class EvacuationPass:
 
     # ---- start what is missing
     def _start_missing(self) -> None:
-        running = sum(own["state"] == "RUNNING" for own in self.lines.values())
+        running = sum(line["state"] == "RUNNING" for line in self.lines.values())
         for server in self.plan["servers"]:
             if running >= self.options["concurrency"] or self._late:
                 return
@@ -260,7 +260,7 @@ class EvacuationPass:
     def _refused(self, server: ServerBefore, error: Conflict | Rejected) -> None:
         if self.nova.compute_service(self.host)["state"] != "up":
             self._set(server, "FAILED", ("REFUSED", error.message))
-        elif all(own["state"] != "RUNNING" for own in self.lines.values()):
+        elif all(line["state"] != "RUNNING" for line in self.lines.values()):
             if self._locks(server):
                 self._unlock(server)
             raise Refused(
@@ -272,7 +272,7 @@ class EvacuationPass:
     # ---- tell
     def _result(self) -> dict[str, Any]:
         lines = list(self.lines.values())
-        counts = Counter(own["state"] for own in lines)
+        counts = Counter(line["state"] for line in lines)
         left = sum(counts[state] for state in PENDING_STATES)
         result = {
             "finished": not left,
@@ -304,11 +304,11 @@ class EvacuationPass:
 
     def _explain(self) -> None:
         """Add Nova's fault to each server that failed: the record does not carry it."""
-        for own in self.lines.values():
-            if own["state"] == "FAILED" and not own["message"]:
+        for line in self.lines.values():
+            if line["state"] == "FAILED" and not line["message"]:
                 with contextlib.suppress(NotFound):
-                    fault = self.nova.server(own["id"]).get("fault") or {}
-                    own["message"] = fault.get("message", "")
+                    fault = self.nova.server(line["id"]).get("fault") or {}
+                    line["message"] = fault.get("message", "")
 
 
 def _next_step(was: str, seen: dict[str, Any]) -> dict[str, Any] | None:

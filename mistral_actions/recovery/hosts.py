@@ -17,7 +17,7 @@ from mistral_actions.errors import (
 from mistral_actions.inputs import Option
 from mistral_actions.recovery_plan import HostPlan, Options, Selection
 from mistral_actions.servers import lines, selection, settings
-from mistral_actions.servers.hosts import known_hosts
+from mistral_actions.servers.hosts import known_hosts, silence
 from mistral_actions.services.nova import Nova
 
 METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
@@ -115,7 +115,7 @@ def _plan_report(
     found: Selection,
 ) -> Report:
     servers, left_out = found["servers"], found["left_out"]
-    selected = [lines.line(host, server, "PENDING", "SELECTED") for server in servers]
+    selected = [lines.server_line(host, server, "PENDING", "SELECTED") for server in servers]
     details = {
         "host": host,
         "method": options["method"],
@@ -189,10 +189,9 @@ class CheckHostFailed(RecoveryAction):
                 " migration; if it is fenced, `openstack compute service set --down` first.",
                 "HOST_UP",
             )
-        silent = (nova.now - inputs.time(service["updated_at"])).total_seconds()
+        seconds, now = silence(nova, service)
         limit = self.plan["options"]["heartbeat_timeout"]
-        told = f"Nova shows {host} up; its last heartbeat was {int(silent)} s ago"
-        return {"finished": silent > limit, "message": told}
+        return {"finished": seconds > limit, "message": now}
 
 
 class IsolateHost(RecoveryStep[HostPlan]):

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from mistral_actions.base import RecoveryAction
+from mistral_actions.services import mistral
 
 
 class StartFinally(RecoveryAction):
@@ -25,16 +26,10 @@ class StartFinally(RecoveryAction):
     def act_for(self, context: Any) -> dict[str, Any]:
         """Start it; doing so twice is harmless."""
         own_id = str(uuid.uuid5(uuid.UUID(self.execution_id), "finally"))
-        _engine().start_workflow(
+        mistral.engine().start_workflow(
             self.workflow,
             wf_ex_id=own_id,
             wf_input={"execution_id": self.execution_id},
             description=f"finally of execution {self.execution_id}",
         )
         return {"execution_id": own_id}
-
-
-def _engine() -> Any:
-    from mistral.rpc import clients  # the drivers import this package, too, without Mistral
-
-    return clients.get_engine_client()

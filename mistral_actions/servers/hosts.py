@@ -57,3 +57,10 @@ def destination(nova: Nova, name: str) -> str:
     if service["state"] != "up":
         raise Refused(f"The destination {name} is down. Nothing was changed.", "HOST_DOWN")
     return str(service["host"])
+
+
+def silence(nova: Nova, service: dict[str, Any]) -> tuple[float, str]:
+    """Return the seconds since the last heartbeat of a host that Nova shows up, and a sentence."""
+    seconds = (nova.now - inputs.time(service["updated_at"])).total_seconds()
+    now = f"Nova shows {service['host']} up; its last heartbeat was {int(seconds)} s ago"
+    return seconds, now

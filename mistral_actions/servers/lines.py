@@ -5,7 +5,7 @@ from typing import Any
 from mistral_actions.recovery_plan import Server, ServerLine
 
 
-def line(
+def server_line(
     host: str | None, server: Server, state: str, why: str | tuple[str, str], to: Any = None
 ) -> ServerLine:
     """Return a server's line in the report.

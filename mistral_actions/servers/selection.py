@@ -11,7 +11,7 @@ from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.recovery_plan import HostPlan, Options, Selection, ServerBefore
-from mistral_actions.servers.lines import line
+from mistral_actions.servers.lines import server_line
 from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
 
@@ -61,7 +61,7 @@ def select(nova: Nova, host: str, options: Options, plans: list[HostPlan]) -> Se
     for server in seen:
         one = _describe(server, options, records, plans)
         if why := _why_not(server, one, options):
-            left_out.append(line(host, one, "SKIPPED", why))
+            left_out.append(server_line(host, one, "SKIPPED", why))
         else:
             servers.append(one)
     servers.sort(key=lambda one: not one["ha"])  # stable: HA first

@@ -7,15 +7,15 @@ import pytest
 
 from mistral_actions.engine import reports
 from mistral_actions.errors import BadInput, Failed, Forbidden, Refused
-from mistral_actions.recovery import instances
+from mistral_actions.recovery import instance_steps, instances
 from tests.unit.mistral_actions.fake_nova import FakeNova, Killed
 
 HOST = "compute2"
 HA = {"HA_Enabled": "True"}
 STEPS = (
-    instances.StopServer,
-    instances.StartServer,
-    instances.CheckServerActive,
+    instance_steps.StopServer,
+    instance_steps.StartServer,
+    instance_steps.CheckServerActive,
 )
 
 
@@ -252,7 +252,7 @@ def test_a_resized_server_is_reset_to_active_first(nova):
 def test_a_server_that_nova_is_busy_with_is_stopped_when_that_has_ended(nova):
     server = add(nova, task="rebooting")
     plan = planned(nova)
-    result = instances.StopServer(plan).act(nova)
+    result = instance_steps.StopServer(plan).act(nova)
     assert result["finished"] is False
     assert result["message"] == "Nova shows web active, rebooting"
     assert result["report"]["reason"] == "TIMED_OUT"
@@ -265,7 +265,7 @@ def test_a_poll_that_was_the_last_one_is_the_report_of_the_workflow(nova, monkey
     monkeypatch.setattr(reports, "is_over", lambda context: False)
     add(nova, task="rebooting")
     plan = planned(nova)
-    result = instances.StopServer(plan).act(nova)
+    result = instance_steps.StopServer(plan).act(nova)
     task = {"name": "stop_server", "result": result, "state_info": None}
     assert reports.failure_report(None, [task], plan["report"]) == result["report"]
 
@@ -279,9 +279,9 @@ def test_a_conflict_is_looked_at_again(nova):
             server["OS-EXT-STS:task_state"] = "rebooting"
 
     nova.hook = somebody_reboots
-    assert instances.StopServer(plan).act(nova)["finished"] is False
+    assert instance_steps.StopServer(plan).act(nova)["finished"] is False
     server.update({"OS-EXT-STS:vm_state": "stopped", "OS-EXT-STS:task_state": None})
-    assert instances.StartServer(plan).act(nova)["finished"] is False
+    assert instance_steps.StartServer(plan).act(nova)["finished"] is False
     assert nova.done == []
 
 
@@ -289,10 +289,10 @@ def test_a_look_that_took_long_is_repeated_before_anything_is_done(nova, monkeyp
     add(nova)
     plan = planned(nova)
     clock = iter([0, 6, 6, 7])
-    monkeypatch.setattr(instances.time, "monotonic", lambda: next(clock))
-    assert instances.StopServer(plan).act(nova)["finished"] is False
+    monkeypatch.setattr(instance_steps.time, "monotonic", lambda: next(clock))
+    assert instance_steps.StopServer(plan).act(nova)["finished"] is False
     assert written(nova) == []
-    assert instances.StopServer(plan).act(nova)["finished"] is False
+    assert instance_steps.StopServer(plan).act(nova)["finished"] is False
     assert written(nova) == [{"os-stop": None}]
 
 
@@ -301,7 +301,7 @@ def test_a_stop_that_nova_gives_up_is_a_failure_and_the_server_is_not_started(no
     nova.power_fails = {"stopped"}
     plan = planned(nova)
     with pytest.raises(Failed, match="Nova could not stop web: it is active") as failed:
-        poll(nova, instances.StopServer, plan)
+        poll(nova, instance_steps.StopServer, plan)
     assert failed.value.code == "STOP_FAILED"
     (line,) = failed.value.details["servers"]
     assert (line["state"], line["reason"]) == ("FAILED", "STOP_FAILED")
@@ -322,7 +322,7 @@ def test_a_server_in_a_state_that_cannot_be_started_is_a_failure(nova):
     plan = planned(nova)
     server["OS-EXT-STS:vm_state"] = "error"
     with pytest.raises(Failed, match="cannot be started: it is error"):
-        instances.StartServer(plan).act(nova)
+        instance_steps.StartServer(plan).act(nova)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -350,7 +350,7 @@ def test_a_missing_right_is_not_hidden(nova):
 
     nova.hook = forbid
     with pytest.raises(Forbidden):
-        instances.StopServer(plan).act(nova)
+        instance_steps.StopServer(plan).act(nova)
 
 
 # ---- run again
@@ -361,8 +361,8 @@ def test_a_stop_that_runs_again_after_the_server_was_started_does_nothing(nova):
     add(nova)
     plan = planned(nova)
     recover(nova, plan)
-    assert instances.StopServer(plan).act(nova)["finished"] is True
-    assert instances.StartServer(plan).act(nova)["finished"] is True
+    assert instance_steps.StopServer(plan).act(nova)["finished"] is True
+    assert instance_steps.StartServer(plan).act(nova)["finished"] is True
     assert len(nova.done) == 2
 
 

@@ -119,7 +119,7 @@ def test_however_often_finally_is_started_there_is_one(monkeypatch):
         started.append((workflow, more["wf_ex_id"], more["wf_input"]))
 
     engine = types.SimpleNamespace(start_workflow=start_workflow)
-    monkeypatch.setattr(methods, "_engine", lambda: engine)
+    monkeypatch.setattr(methods.mistral, "engine", lambda: engine)
     own = str(uuid.uuid4())
     for _ in range(2):
         result = methods.StartFinally(f"{METHOD}_finally", own).run(None)

@@ -1,11 +1,11 @@
 """The lines about servers in a report."""
 
-from mistral_actions.servers.lines import line
+from mistral_actions.servers.lines import server_line
 
 
 def test_lines_say_from_where_to_where_and_why():
     server = {"id": "1", "name": "a", "was": "active"}
-    assert line("compute1", server, "FAILED", ("REFUSED", "says why"), "c2") == {
+    assert server_line("compute1", server, "FAILED", ("REFUSED", "says why"), "c2") == {
         "id": "1",
         "name": "a",
         "from": "compute1",
@@ -15,4 +15,4 @@ def test_lines_say_from_where_to_where_and_why():
         "reason": "REFUSED",
         "message": "says why",
     }
-    assert line("compute1", server, "PENDING", "SELECTED")["message"] == ""
+    assert server_line("compute1", server, "PENDING", "SELECTED")["message"] == ""
