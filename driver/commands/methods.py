@@ -9,7 +9,7 @@ from cliff import command
 
 from driver.commands import base
 from driver.methods.apply import compile_for, installed, load_methods
-from driver.methods.model import Chain, Methods
+from driver.methods.model import MethodChain, Methods
 from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import install
 
@@ -118,19 +118,24 @@ class DiffMethods(Plain):
 
 def _with_file(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
-        "file", type=Path, metavar="<file>", help="recovery methods, in oslo.config's format"
+        "file",
+        type=Path,
+        metavar="<file>",
+        help="recovery methods, as YAML or in Masakari's own format",
     )
     return parser
 
 
 def _counted(methods: Methods) -> str:
-    tasks = sum(len(steps) for chain in methods.chains.values() for steps in chain.phases.values())
+    tasks = sum(
+        len(entries) for chain in methods.chains.values() for entries in chain.phases.values()
+    )
     return f"{len(methods.chains)} recovery methods, {tasks} {'task' if tasks == 1 else 'tasks'}"
 
 
-def _rows(chain: Chain) -> list[tuple[str, str, str, str]]:
+def _rows(chain: MethodChain) -> list[tuple[str, str, str, str]]:
     given = f"line {chain.place.line}" if chain.place else "default"
     phases: Mapping[str, str] = {
-        phase: ", ".join(step.name for step in steps) for phase, steps in chain.phases.items()
+        phase: ", ".join(entry.name for entry in entries) for phase, entries in chain.phases.items()
     }
     return [(chain.failure, phase, names, given) for phase, names in phases.items() if names]

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driver.methods.blocks import Block
+from driver.methods.defaults import default_methods
 from driver.methods.model import Methods, MethodsError, Retry
-from driver.methods.reader import default_methods
 from driver.methods.resolve import Resolved, resolve
 from driver.methods.results import unknown_results
 from driver.workbooks.files import Workbook, parse_workbook
@@ -129,7 +129,7 @@ _NOTHING = Block("", "", input={})
 def _description(what: Resolved) -> str:
     if what.block:
         return what.block.description
-    settings = f", as task.{what.step.name} of the file says" if what.settings else ""
+    settings = f", as tasks.{what.entry.name} of the file says" if what.settings else ""
     return f"Runs the {what.kind} {what.calls}{settings}."
 
 
@@ -252,7 +252,7 @@ def _tasks(chain: list[Resolved]) -> list[_Task]:
     """Name the tasks of a chain; no name twice, so that each has its own place in the results."""
     names: list[str] = []
     for step in chain:
-        base = re.sub(r"[^A-Za-z0-9_]", "_", step.step.name)
+        base = re.sub(r"[^A-Za-z0-9_]", "_", step.entry.name)
         numbered = (f"{base}_{number}" for number in itertools.count(2))
         free = (
             name

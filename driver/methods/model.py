@@ -1,9 +1,9 @@
-"""What a file of recovery methods means, and what can be wrong in it.
+"""What a file of recovery methods means.
 
-For each failure there is one :class:`Chain`: names of tasks, phase by phase. A :class:`Task`
-says what a name stands for and how it is run, where the name alone does not say enough. All of
-it is plain data that knows where in the file it stands, so that whoever finds something wrong
-later (no such action, no such input) can still point at the line.
+For each failure there is one :class:`MethodChain`: names of tasks, phase by phase.
+:class:`TaskSettings` say what a name stands for and how it is run, where the name alone does not
+say enough. All of it is plain data that knows where in the file it stands, so that whoever finds
+something wrong later (no such action, no such input) can still point at the line.
 """
 
 import dataclasses
@@ -24,8 +24,8 @@ class MethodsError(ProblemsError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
-    """One name in a chain."""
+class ChainEntry:
+    """The name of a task in a chain."""
 
     name: str
     place: Place
@@ -48,7 +48,7 @@ def _nothing() -> Mapping[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class TaskSettings:
     """What a name in a chain stands for and how it is run; None: the file does not say.
 
     :param name: the name in the chains.
@@ -76,18 +76,18 @@ class Task:
 
 
 @dataclasses.dataclass(frozen=True)
-class Chain:
+class MethodChain:
     """The tasks that are run for one failure.
 
     :param failure: one of ``FAILURES``.
     :param place: where the file gives it; None: it does not, and this is the default.
-    :param phases: the steps of each of the ``PHASES``, in their order; an empty phase is an
+    :param phases: the entries of each of the ``PHASES``, in their order; an empty phase is an
         empty tuple.
     """
 
     failure: str
     place: Place | None
-    phases: Mapping[str, tuple[Step, ...]]
+    phases: Mapping[str, tuple[ChainEntry, ...]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,5 +100,5 @@ class Methods:
     """
 
     source: str | None
-    chains: Mapping[str, Chain]
-    tasks: Mapping[str, Task]
+    chains: Mapping[str, MethodChain]
+    tasks: Mapping[str, TaskSettings]

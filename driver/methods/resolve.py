@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from driver.methods.blocks import BLOCKS, OFFERED, Block
-from driver.methods.model import Methods, MethodsError, Retry, Step, Task
+from driver.methods.model import ChainEntry, Methods, MethodsError, Retry, TaskSettings
 from driver.text.messages import listed, nearest, shown
 from driver.text.problems import Place, Problem
 from driver.workbooks.lint import Catalogue, Signature
@@ -17,9 +17,9 @@ OWN = "recovery."
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """A step of a chain with all that there is to know about it.
+    """An entry of a chain with all that there is to know about it.
 
-    :param step: the name in the chain.
+    :param entry: the name in the chain.
     :param failure: the failure of the chain.
     :param phase: the phase that it belongs to.
     :param calls: name of the action or workflow.
@@ -29,13 +29,13 @@ class Resolved:
     :param handed: what it gets for inputs that it requires and the file does not give.
     """
 
-    step: Step
+    entry: ChainEntry
     failure: str
     phase: str
     calls: str
     kind: Literal["action", "workflow"]
     block: Block | None = None
-    settings: Task | None = None
+    settings: TaskSettings | None = None
     handed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -61,14 +61,14 @@ class Resolved:
     def place_of(self, key: str) -> Place:
         """Return where the file says something about it.
 
-        :param key: as in :attr:`driver.methods.model.Task.places`.
+        :param key: as in :attr:`driver.methods.model.TaskSettings.places`.
         """
         settings = self.settings
-        return settings.places.get(key, settings.place) if settings else self.step.place
+        return settings.places.get(key, settings.place) if settings else self.entry.place
 
 
 def resolve(methods: Methods, known: Catalogue | None) -> dict[str, list[Resolved]]:
-    """Return the steps of each failure's chain, in the order in which they are run.
+    """Return the entries of each failure's chain, in the order in which they are run.
 
     :param known: what this Mistral has; None: any Mistral that has this pack, so that only
         building blocks can be found.
@@ -78,11 +78,11 @@ def resolve(methods: Methods, known: Catalogue | None) -> dict[str, list[Resolve
     problems: list[Problem] = []
     found: dict[str, list[Resolved]] = {}
     for failure, chain in methods.chains.items():
-        steps = [(phase, step) for phase, steps in chain.phases.items() for step in steps]
+        entries = [(phase, one) for phase, entries in chain.phases.items() for one in entries]
         found[failure] = [
             resolved
-            for phase, step in steps
-            if (resolved := _resolve(step, phase, failure, methods, known, problems))
+            for phase, entry in entries
+            if (resolved := _resolve(entry, phase, failure, methods, known, problems))
         ]
     if problems:
         raise MethodsError(problems)
@@ -90,24 +90,24 @@ def resolve(methods: Methods, known: Catalogue | None) -> dict[str, list[Resolve
 
 
 def _resolve(
-    step: Step,
+    entry: ChainEntry,
     phase: str,
     failure: str,
     methods: Methods,
     known: Catalogue | None,
     problems: list[Problem],
 ) -> Resolved | None:
-    settings = methods.tasks.get(step.name)
+    settings = methods.tasks.get(entry.name)
     one: Resolved | str
     if settings and settings.calls:
-        one = _as_told(step, phase, failure, settings, known or Catalogue({}))
-    elif step.name in BLOCKS:
-        one = _as_block(step, phase, failure, settings, known)
+        one = _as_told(entry, phase, failure, settings, known or Catalogue({}))
+    elif entry.name in BLOCKS:
+        one = _as_block(entry, phase, failure, settings, known)
     else:
-        one = _by_name(step, phase, failure, settings, known or Catalogue({}))
+        one = _by_name(entry, phase, failure, settings, known or Catalogue({}))
     if isinstance(one, str):
         told = settings.kind if settings and settings.calls else None
-        place = settings.places.get(told, settings.place) if settings and told else step.place
+        place = settings.places.get(told, settings.place) if settings and told else entry.place
         problems.append(Problem(place, one))
         return None
     problems += [Problem(one.place_of(key), text) for key, text in _wrong_settings(one)]
@@ -119,7 +119,7 @@ def _resolve(
 
 
 def _as_told(
-    step: Step, phase: str, failure: str, settings: Task, known: Catalogue
+    entry: ChainEntry, phase: str, failure: str, settings: TaskSettings, known: Catalogue
 ) -> Resolved | str:
     name, kind = str(settings.calls), settings.kind or "action"
     names = known.actions if kind == "action" else known.workflows
@@ -129,41 +129,45 @@ def _as_told(
             right = "workflow" if kind == "action" else "action"
             return f"in this Mistral {name!r} is no {kind}: write {right}: {name}"
         return f"this Mistral has no {kind} {name!r}{nearest(name, names)}"
-    return Resolved(step, failure, phase, name, kind, settings=settings)
+    return Resolved(entry, failure, phase, name, kind, settings=settings)
 
 
 def _as_block(
-    step: Step, phase: str, failure: str, settings: Task | None, known: Catalogue | None
+    entry: ChainEntry,
+    phase: str,
+    failure: str,
+    settings: TaskSettings | None,
+    known: Catalogue | None,
 ) -> Resolved | str:
-    per_failure = BLOCKS[step.name]
+    per_failure = BLOCKS[entry.name]
     block = per_failure.get(failure)
     if block is None:
         belongs = " and ".join(per_failure)
-        return f"{step.name} is a task of {belongs}: in {failure} it has nothing to work on"
+        return f"{entry.name} is a task of {belongs}: in {failure} it has nothing to work on"
     names = None if known is None else getattr(known, f"{block.kind}s")
     if names is not None and block.calls not in names:
         remedy = "the actions of this pack must be installed beside its executors"
         if block.kind == "workflow":
             remedy = "run `openstack recovery sync` first"
         return f"this Mistral has no {block.kind} {block.calls!r}: {remedy}"
-    return Resolved(step, failure, phase, block.calls, block.kind, block, settings)
+    return Resolved(entry, failure, phase, block.calls, block.kind, block, settings)
 
 
 def _by_name(
-    step: Step, phase: str, failure: str, settings: Task | None, known: Catalogue
+    entry: ChainEntry, phase: str, failure: str, settings: TaskSettings | None, known: Catalogue
 ) -> Resolved | str:
-    if step.name in known.actions:
-        return Resolved(step, failure, phase, step.name, "action", settings=settings)
-    if step.name in known.workflows:
-        return Resolved(step, failure, phase, step.name, "workflow", settings=settings)
+    if entry.name in known.actions:
+        return Resolved(entry, failure, phase, entry.name, "action", settings=settings)
+    if entry.name in known.workflows:
+        return Resolved(entry, failure, phase, entry.name, "workflow", settings=settings)
     everything = {*BLOCKS, *known.actions, *known.workflows}
-    hint = nearest(step.name, everything)
-    return f"this Mistral has no task, action or workflow {step.name!r}{hint}"
+    hint = nearest(entry.name, everything)
+    return f"this Mistral has no task, action or workflow {entry.name!r}{hint}"
 
 
 def _wrong_settings(one: Resolved) -> Iterator[tuple[str, str]]:
     """Yield key and sentence of what the file says and nobody can do."""
-    block, name = one.block, one.step.name
+    block, name = one.block, one.entry.name
     if one.timeout and one.retry and one.retry.delay >= one.timeout:
         text = f"the timeout of {one.timeout} s is over before a second try could begin, which is"
         remedy = "give a longer timeout or a shorter delay"
@@ -192,7 +196,7 @@ def _with_inputs(one: Resolved, signature: Signature) -> tuple[Resolved, list[Pr
     for name in sorted(missing - offered.keys()):
         message = (
             f"{one.kind} {one.calls} needs the input {name!r}, which nobody provides: give it in"
-            f" task.{one.step.name}. What a recovery hands over by itself: {listed(offered)}"
+            f" tasks.{one.entry.name}. What a recovery hands over by itself: {listed(offered)}"
         )
         problems.append(Problem(one.place_of("input"), message))
     return dataclasses.replace(one, handed=handed), problems
@@ -201,7 +205,8 @@ def _with_inputs(one: Resolved, signature: Signature) -> tuple[Resolved, list[Pr
 def _wrong_input(name: str, value: Any, one: Resolved, signature: Signature) -> Iterator[str]:
     accepted = signature.required | signature.optional
     if one.block and name in one.block.input:
-        yield f"the input {name!r} of {one.step.name} is given by the recovery itself: leave it out"
+        task = one.entry.name
+        yield f"the input {name!r} of {task} is given by the recovery itself: leave it out"
     elif name not in accepted and not signature.takes_any:
         hint = nearest(name, accepted)
         yield f"{one.kind} {one.calls} has no input {shown(name)}{hint or _has(accepted)}"

@@ -78,7 +78,8 @@ def _told(error: Any) -> Iterator[tuple[Path, str]]:
     else:
         hint = _choices(schema, value) if "enum" in schema else ""
         why = f": {schema['otherwise']}" if "otherwise" in schema else ""
-        yield path, f"expected {_wanted(schema)}, not {shown(value)}{hint}{why}"
+        given = "an empty list" if value == [] else shown(value)
+        yield path, f"expected {_wanted(schema)}, not {given}{hint}{why}"
 
 
 def _there_are(names: Iterable[str]) -> str:

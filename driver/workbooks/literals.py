@@ -23,6 +23,10 @@ class Yaql:
 
     text: str
 
+    def __repr__(self) -> str:
+        """Return it as the file says it."""
+        return f"!yaql {self.text}"
+
 
 class _Quoted(str):
     """A text that is written in quotes."""

@@ -1,14 +1,16 @@
 """The guide to recovery methods says what the code knows, and nothing else."""
 
 import dataclasses
+import json
 import re
 
 import pytest
 
 from driver.methods.blocks import BLOCKS, OFFERED
 from driver.methods.compile import compile_methods
+from driver.methods.masakari_ini import OPTIONS, SECTION
 from driver.methods.model import FAILURES, PHASES, MethodsError
-from driver.methods.reader import MASAKARI, OURS, read_methods
+from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
 from driver.workbooks.files import parse_signature
 from driver.workbooks.lint import Catalogue
@@ -19,12 +21,9 @@ from tests.unit.driver.methods.catalogues import KNOWN
 PATH = ROOT / "docs/recovery-methods.md"
 GUIDE = PATH.read_text()
 BLOCKS_OF_GUIDE = list(blocks(PATH))
-FILES = [
-    block
-    for block in BLOCKS_OF_GUIDE
-    if block.kind == "ini" and (f"[{OURS}]" in block.text or f"[{MASAKARI}]" in block.text)
-]
+FILES = [block for block in BLOCKS_OF_GUIDE if block.kind == "yaml"]
 EXAMPLES = ROOT / "examples/recovery_methods"
+SCHEMA = json.loads((ROOT / "driver/methods/schema.json").read_text())
 
 STD_EMAIL = "from_addr, to_addrs, smtp_server, smtp_password=null, subject=null, body=null"
 
@@ -52,7 +51,7 @@ def first_names(head: str) -> list[str]:
 def problems(text: str, known: Catalogue | None = None) -> list[str]:
     """Return what is wrong in a file, as the commands print it."""
     try:
-        methods = read_methods(text, "night.conf")
+        methods = read_methods(text, "recovery-methods.yaml")
         compile_methods(methods, resolve(methods, known or mistral()))
     except MethodsError as error:
         return [str(problem) for problem in error.problems]
@@ -71,10 +70,10 @@ def test_a_file_in_the_guide_compiles_or_is_refused_as_the_guide_says(block: Blo
 
 
 def test_the_guide_shows_the_first_example_as_it_is() -> None:
-    assert FILES[0].text in (EXAMPLES / "first.conf").read_text()
+    assert FILES[0].text in (EXAMPLES / "first/recovery-methods.yaml").read_text()
 
 
-@pytest.mark.parametrize("name", ["masakari.conf", "first.conf"])
+@pytest.mark.parametrize("name", ["masakari.conf", "first/recovery-methods.yaml"])
 def test_an_example_of_the_guide_compiles(name: str) -> None:
     assert problems((EXAMPLES / name).read_text()) == []
 
@@ -87,25 +86,24 @@ def test_every_phase_is_in_the_guide_in_its_order() -> None:
     assert first_names("phase") == list(PHASES)
 
 
-def test_every_option_of_each_section_is_in_the_guide() -> None:
+def test_every_key_of_the_file_is_in_the_guide() -> None:
+    told = [name for row in table("key") for name in names(row[0])]
+
+    assert told == list(SCHEMA["properties"])
+
+
+def test_masakaris_section_is_in_the_guide_with_all_of_its_options() -> None:
     told = {names(row[0])[0]: (names(row[1]), names(row[2])) for row in table("section")}
 
-    assert told == {
-        f"[{MASAKARI}]": ([f"{failure}_recovery_tasks" for failure in FAILURES], list(PHASES[:-1])),
-        f"[{OURS}]": ([*FAILURES, "task.NAME"], list(PHASES)),
-    }
+    assert told == {f"[{SECTION}]": (list(OPTIONS), list(PHASES[:-1]))}
 
 
 def with_task(settings: str) -> str:
-    chain = "host_auto_failure = main: [no_op]"
-    return f"[{OURS}]\n{chain}\ntask.no_op = {settings}\n"
+    return f"host_auto_failure: {{main: [no_op]}}\ntasks: {{no_op: {settings}}}\n"
 
 
-def test_every_key_of_a_task_is_in_the_guide_and_no_other() -> None:
-    (message,) = problems(with_task("{zzz: 1}"))
-
-    (known,) = re.findall(r"there are ([\w, ]+)", message)
-    assert first_names("key") == known.split(", ")
+def test_every_setting_of_a_task_is_in_the_guide_and_no_other() -> None:
+    assert first_names("setting") == list(SCHEMA["definitions"]["task"]["properties"])
 
 
 @pytest.mark.parametrize(
@@ -117,7 +115,7 @@ def test_the_range_of_a_number_is_the_one_that_the_code_has(key: str, settings: 
     (message,) = problems(with_task(settings))
 
     (least, most) = re.findall(r"from (\d+) to (\d+)", message)[0]
-    (row,) = (row for row in table("key") if row[0] == f"`{key}`")
+    (row,) = (row for row in table("setting") if row[0] == f"`{key}`")
     assert f"{least} to {most}" in row[1]
 
 

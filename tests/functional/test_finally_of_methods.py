@@ -12,20 +12,23 @@ from tests.programs import BIN
 
 OPENSTACK = BIN / "openstack"
 METHODS = """
-[recovery_methods]
-host_auto_failure = {
-    pre: [disable_compute_service_task],
-    main: [evacuate_instances_task],
-    finally: [tell]}
-task.tell = {
-    action: std.http,
-    input: {
-        method: PUT,
-        url: !yaql "'URL/' + $.report.reason",
-        json: {
-            host: !yaql "$.plan.host",
-            isolated: !yaql "$.results.disable_compute_service_task.message"}},
-    retry: 3}
+host_auto_failure:
+  pre:
+    - disable_compute_service_task
+  main:
+    - evacuate_instances_task
+  finally:
+    - tell
+tasks:
+  tell:
+    action: std.http
+    input:
+      method: PUT
+      url: !yaql "'URL/' + $.report.reason"
+      json:
+        host: !yaql "$.plan.host"
+        isolated: !yaql "$.results.disable_compute_service_task.message"
+    retry: 3
 """
 
 
@@ -44,7 +47,7 @@ def _methods(cloud: Cloud, web: WebServer, tmp_path: Path) -> Iterator[None]:
 
 
 def apply(cloud: Cloud, directory: Path, text: str) -> None:
-    file = directory / "methods.conf"
+    file = directory / "recovery-methods.yaml"
     file.write_text(text)
     command = [OPENSTACK, "recovery", "methods", "apply", file]
     subprocess.run(command, env=cloud.lab.env, check=True)
@@ -98,10 +101,9 @@ def test_after_a_cancel_in_horizon_it_runs_and_post_does_not(
     cloud: Cloud, web: WebServer, tmp_path: Path
 ) -> None:
     """Horizon ends the execution on which Cancel is pressed, and not those below it."""
-    post = "post: [later],\n    finally: [tell]"
-    later = f"\ntask.later = {{action: std.http, input: {{method: PUT, url: {web.url}/later}}}}\n"
-    text = METHODS.replace("URL", web.url).replace("finally: [tell]", post)
-    apply(cloud, tmp_path, text.rstrip() + later)
+    text = METHODS.replace("URL", web.url).replace("  finally:", "  post:\n    - later\n  finally:")
+    later = f"{{action: std.http, input: {{method: PUT, url: {web.url}/later}}}}"
+    apply(cloud, tmp_path, f"{text}  later: {later}\n")
     cloud.lab.boot_many(3, "compute5", "given-up")
     cloud.lab.set_faults({"*": {"spawn": {"delay": 3}}})
     cloud.kill("compute5")

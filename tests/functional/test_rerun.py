@@ -17,12 +17,16 @@ pytestmark = pytest.mark.usefixtures("faults")
 HA = {"HA_Enabled": "True"}
 FULL = {"spawn": {"fail": "disk full"}}
 METHODS = """
-[recovery_methods]
-process_failure = {
-    pre: [alert, fence],
-    main: [disable_compute_node_task, confirm_compute_node_disabled_task]}
-task.alert = {action: std.http, input: {method: PUT, url: URL/alert}}
-task.fence = {action: std.http, input: {method: PUT, url: URL/fence}}
+process_failure:
+  pre: [alert, fence]
+  main: [disable_compute_node_task, confirm_compute_node_disabled_task]
+tasks:
+  alert:
+    action: std.http
+    input: {method: PUT, url: URL/alert}
+  fence:
+    action: std.http
+    input: {method: PUT, url: URL/fence}
 """
 
 
@@ -159,7 +163,7 @@ def test_a_process_recovery_goes_on_when_its_host_is_known_to_nova(cloud: Cloud)
 def web(cloud: Cloud, tmp_path: Path) -> Iterator[WebServer]:
     """It is asked by tasks of the operator's own, which the method for processes begins with."""
     with WebServer() as server:
-        file = tmp_path / "methods.conf"
+        file = tmp_path / "recovery-methods.yaml"
         file.write_text(METHODS.replace("URL", server.url))
         client(cloud, "openstack", "recovery", "methods", "apply", str(file))
         yield server

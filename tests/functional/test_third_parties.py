@@ -144,6 +144,10 @@ def example(name: str) -> Path:
     return EXAMPLES / "recovery_methods" / name
 
 
+def methods(name: str) -> Path:
+    return example(name) / "recovery-methods.yaml"
+
+
 def subjects(mail: MailServer, count: int) -> list[str]:
     """Return the subjects of the mails as soon as there are so many: `finally` runs afterwards."""
     wait_for(f"{count} mails are there", lambda: len(mail.mails) >= count)
@@ -248,7 +252,7 @@ def test_alert_recover_update_the_billing_confirm_alert(
     cloud: Cloud, mail: MailServer, web: WebServer
 ) -> None:
     servers = cloud.lab.boot_many(2, "compute1", "billed")
-    apply(cloud, example("billing.conf"))
+    apply(cloud, methods("billing"))
     cloud.kill("compute1")
 
     ended = cloud.recover("compute1")
@@ -280,8 +284,8 @@ def test_a_billing_that_refuses_is_reported_and_moves_no_server_again(
     cloud: Cloud, mail: MailServer, web: WebServer, tmp_path: Path
 ) -> None:
     """After the tries that the file gives it; the other method, auto_priority's, stays unused."""
-    quick = tmp_path / "billing.conf"
-    quick.write_text(example("billing.conf").read_text().replace("delay: 10", "delay: 1"))
+    quick = tmp_path / "recovery-methods.yaml"
+    quick.write_text(methods("billing").read_text().replace("delay: 10", "delay: 1"))
     server = cloud.lab.boot("unbilled", "compute2")
     apply(cloud, quick)
     web.answers = [503] * 10
@@ -303,7 +307,7 @@ def test_a_mail_server_that_refuses_does_not_stop_a_recovery(
     cloud: Cloud, mail: MailServer, web: WebServer
 ) -> None:
     server = cloud.lab.boot("silent", "compute3")
-    apply(cloud, example("billing.conf"))
+    apply(cloud, methods("billing"))
     mail.refusal = "451 try later"
     cloud.kill("compute3")
 
@@ -322,7 +326,7 @@ def test_without_billing_each_kind_of_failure_is_recovered_between_two_alerts(
 ) -> None:
     failed = cloud.lab.boot("guest", "compute5", metadata={"HA_Enabled": "True"})
     server = cloud.lab.boot("reserved", "compute4")
-    apply(cloud, example("without_billing.conf"))
+    apply(cloud, methods("without_billing"))
 
     def run(workflow: str, **given: object) -> Ended:
         mail.mails.clear()
@@ -353,7 +357,7 @@ def test_alert_only_tells_somebody_and_changes_nothing(
     cloud: Cloud, mail: MailServer, web: WebServer
 ) -> None:
     server = cloud.lab.boot("left-alone", "compute5")
-    apply(cloud, example("alert_only.conf"))
+    apply(cloud, methods("alert_only"))
     cloud.kill("compute5")
     before = cloud.service("compute5")
 

@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from driver.methods.apply import located
 from driver.methods.compile import compile_methods, default_workbook
-from driver.methods.model import Chain, Methods, MethodsError, Retry, Step, Task
-from driver.methods.reader import default_methods, read_methods
+from driver.methods.defaults import default_methods
+from driver.methods.model import (
+    ChainEntry,
+    MethodChain,
+    Methods,
+    MethodsError,
+    Retry,
+    TaskSettings,
+)
+from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
 from driver.text.problems import Place
 from driver.workbooks import files, lint
@@ -32,7 +40,7 @@ REPORT = {
 MOVED = {**REPORT, "state": "SUCCEEDED", "reason": "RECOVERED", "message": "1 server was moved."}
 HANGS = "no result"
 LOST = {"error": "Heartbeat wasn't received."}
-ALERT = """task.alert = {action: std.echo, input: {output: %s}%s}"""
+ALERT = """tasks: {alert: {action: std.echo, input: {output: %s}%s}}"""
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +61,7 @@ def carry_out(mistral, known):
 
     def run(methods, results, failure="host_auto_failure", meanwhile=None):
         if isinstance(methods, str):
-            methods = read_methods(f"[recovery_methods]\n{methods}", "night.conf")
+            methods = read_methods(methods, "night.yaml")
         text = compile_methods(methods, resolve(methods, known)).workbook.text
         name = f"methods{next(_NUMBERS)}"
         mistral.install(text.replace("recovery.methods", name))
@@ -105,7 +113,7 @@ def cancel_the_method():
 
 
 def host_chain(phases):
-    return f"host_auto_failure = {{{phases}}}\n"
+    return f"host_auto_failure: {{{phases}}}\n"
 
 
 def test_the_shipped_workbook_is_what_the_defaults_compile_to():
@@ -191,12 +199,13 @@ HOSTILE = [
 
 def echo(value, retry=None, on_error=None, name="say"):
     """Methods with one task that is given this value."""
-    place = Place("night.conf", 1, f"[recovery_methods] task.{name}")
-    task = Task(name, place, "std.echo", "action", {"output": value}, None, retry, on_error, {})
-    steps = {"pre": (), "main": (Step(name, place),), "post": (), "finally": ()}
+    place = Place("night.yaml", 1, f"tasks.{name}")
+    inputs = {"output": value}
+    task = TaskSettings(name, place, "std.echo", "action", inputs, None, retry, on_error, {})
+    entries = {"pre": (), "main": (ChainEntry(name, place),), "post": (), "finally": ()}
     chains = dict(default_methods().chains)
-    chains["host_auto_failure"] = Chain("host_auto_failure", place, steps)
-    return Methods("night.conf", chains, {name: task})
+    chains["host_auto_failure"] = MethodChain("host_auto_failure", place, entries)
+    return Methods("night.yaml", chains, {name: task})
 
 
 def test_hostile_text_reaches_the_action_exactly_as_it_is(carry_out):
@@ -234,12 +243,12 @@ def test_a_value_that_the_file_calls_an_expression_is_evaluated(carry_out):
 
 def test_results_are_there_for_every_later_task_across_phases_and_in_finally(carry_out):
     chain = "pre: [first], main: [say.again], post: [say.again], finally: [last, last]"
-    told = """
-        task.first = {action: std.echo, input: {output: one}}
-        task.say.again = {action: std.echo, input: {output: !yaql "$.results"}}
-        task.last = {action: std.echo, input: {output: !yaql "$.results.keys().orderBy($)"}}
+    told = """tasks:
+        first: {action: std.echo, input: {output: one}}
+        say.again: {action: std.echo, input: {output: !yaql "$.results"}}
+        last: {action: std.echo, input: {output: !yaql "$.results.keys().orderBy($)"}}
     """
-    done = carry_out(host_chain(chain) + "\n".join(map(str.strip, told.splitlines())), {})
+    done = carry_out(host_chain(chain) + told, {})
     assert inputs_of(done, "say_again")["output"] == {"first": "one"}
     assert inputs_of(done, "say_again_2")["output"] == {
         "first": "one",
@@ -250,7 +259,7 @@ def test_results_are_there_for_every_later_task_across_phases_and_in_finally(car
 
 
 def test_what_a_task_requires_and_the_recovery_has_is_handed_over(carry_out):
-    methods = host_chain("main: [std.ssh]") + "task.std.ssh = {input: {cmd: x, username: y}}"
+    methods = host_chain("main: [std.ssh]") + "tasks: {std.ssh: {input: {cmd: x, username: y}}}"
     done = carry_out(methods, {"std_ssh": [{"data": "done"}]})
     given = inputs_of(done, "std_ssh")
     assert {name: given[name] for name in ("host", "cmd", "username")} == {
@@ -288,7 +297,7 @@ def test_an_allowed_failure_is_not_the_reason_of_a_later_one(carry_out):
 @pytest.mark.parametrize("result", [LOST, {"error": {"retriable": True}}, {"error": "no"}])
 def test_a_foreign_task_without_retry_runs_once_even_if_its_process_was_killed(carry_out, result):
     done = carry_out(
-        host_chain("main: [std.echo]") + "task.std.echo = {input: {output: x}}",
+        host_chain("main: [std.echo]") + "tasks: {std.echo: {input: {output: x}}}",
         {"std_echo": [result]},
     )
     assert done.ran.count("std_echo") == 1
@@ -298,7 +307,7 @@ def test_a_foreign_task_without_retry_runs_once_even_if_its_process_was_killed(c
 @pytest.mark.parametrize("data", ["text", {"finished": False}, {"retriable": True}, 0, None])
 def test_whatever_a_foreign_task_returns_is_a_success(carry_out, data):
     done = carry_out(
-        host_chain("main: [std.echo]") + "task.std.echo = {input: {output: x}}",
+        host_chain("main: [std.echo]") + "tasks: {std.echo: {input: {output: x}}}",
         {"std_echo": [{"data": data}]},
     )
     assert done.ran == ["std_echo"]
@@ -336,7 +345,7 @@ def test_a_try_that_hangs_is_ended_by_the_timeout_and_what_it_says_later_is_igno
 def test_a_timeout_ends_a_polled_block(carry_out):
     done = carry_out(
         host_chain("main: [disable_compute_service_task, no_op]")
-        + "task.disable_compute_service_task = {timeout: 5, on_error: continue}",
+        + "tasks: {disable_compute_service_task: {timeout: 5, on_error: continue}}",
         {"disable_compute_service_task": [{"data": {"finished": False, "message": "up"}}]},
     )
     assert done.state == "SUCCESS"
@@ -403,7 +412,7 @@ RANDOM = settings(deadline=None, print_blob=True, phases=GENERATE)
 @settings(RANDOM, max_examples=12)
 @given(text=random_files.files)
 def test_mistral_accepts_what_any_valid_file_compiles_to(text, mistral, known):
-    methods = read_methods(f"[recovery_methods]\n{text}\n", "night.conf")
+    methods = read_methods(text, "night.yaml")
     book = compile_methods(methods, resolve(methods, known)).workbook
     assert lint.lint([book], known) == []
     mistral.install(book.text.replace("recovery.methods", f"methods{next(_NUMBERS)}"))
@@ -423,7 +432,7 @@ def test_any_text_is_compiled_to_what_mistral_accepts_or_refused_with_a_line(tex
 
 def compiled_for(text, known):
     """Do what `openstack recovery methods check` does."""
-    methods = read_methods(text, "night.conf")
+    methods = read_methods(text, "night.yaml")
     compiled = compile_methods(methods, resolve(methods, known))
     found = lint.lint([compiled.workbook], known)
     if found:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from driver.methods.blocks import BLOCKS
 
 PHASES = ("pre", "main", "post", "finally")
-# What may be a mark for YAML, YAQL, Jinja, oslo.config or the notation of chains
+# What may be a mark for YAML, YAQL or Jinja
 MARKS = "<%>{}[]'\"\\ $\n:#-&*!|,=.%"
 
 values = st.recursive(
@@ -49,7 +49,7 @@ def _files(draw):
     chain = {phase: draw(st.lists(names, max_size=4)) for phase in PHASES}
     chain["main"] = chain["main"] or ["no_op"]
     used = {name for steps in chain.values() for name in steps}
-    settings = {}
+    tasks = {}
     for name in sorted(used):
         given = draw(policies)
         for key in _forbidden(name):
@@ -59,11 +59,9 @@ def _files(draw):
         if name == "alert":
             given["action"] = "std.echo"
         if given:
-            settings[name] = given
+            tasks[name] = given
     failure = draw(st.sampled_from(["host_auto_failure", "host_rh_failure"]))
-    lines = [f"{failure} = {flow(chain)}"]
-    lines += [f"task.{name} = {flow(given)}" for name, given in settings.items()]
-    return "\n".join(lines)
+    return draw(st.sampled_from([flow, block]))({failure: chain, "tasks": tasks}) + "\n"
 
 
 def _forbidden(name):
@@ -86,13 +84,31 @@ def flow(value):
     return json.dumps(value)
 
 
+def block(value, margin=""):
+    """Write a value in YAML's block style, with empty lists and mappings in flow style."""
+    inside = f"{margin}  "
+    if isinstance(value, dict) and value:
+        items = [f"{margin}{flow(key)}:{_after(item, inside)}" for key, item in value.items()]
+    elif isinstance(value, list) and value:
+        items = [f"{margin}-{_after(item, inside)}" for item in value]
+    else:
+        return f"{margin}{flow(value)}"
+    return "\n".join(items)
+
+
+def _after(value, margin):
+    """Write what stands behind a key or a dash."""
+    is_block = isinstance(value, dict | list) and value
+    return f"\n{block(value, margin)}" if is_block else f" {flow(value)}"
+
+
 files = _files()
-"""Options of the section [recovery_methods]; what they name is in every Mistral with the pack."""
+"""What they name is in every Mistral with the pack."""
 
 
 @st.composite
 def _damaged(draw):
-    text = f"[recovery_methods]\n{draw(files)}\n"
+    text = draw(files)
     for _ in range(draw(st.integers(0, 3))):
         begin = draw(st.integers(0, len(text)))
         end = draw(st.integers(begin, min(len(text), begin + 8)))

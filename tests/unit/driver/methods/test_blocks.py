@@ -3,8 +3,8 @@
 import pytest
 
 from driver.methods.blocks import BLOCKS, OFFERED
+from driver.methods.defaults import default_methods
 from driver.methods.model import FAILURES
-from driver.methods.reader import default_methods
 
 MASAKARIS = {
     "disable_compute_service_task": ("host_auto_failure", "host_rh_failure"),
@@ -26,10 +26,9 @@ def test_each_task_of_masakari_is_a_block_of_its_failures():
 @pytest.mark.parametrize("failure", FAILURES)
 def test_the_default_chain_ends_with_a_block_that_reports(failure):
     """Otherwise nobody would say how the recovery ended."""
-    steps = [step for steps in default_methods().chains[failure].phases.values() for step in steps]
-    assert [BLOCKS[step.name][failure].reports for step in steps] == (
-        [False] * (len(steps) - 1) + [True]
-    )
+    phases = default_methods().chains[failure].phases.values()
+    found = [BLOCKS[entry.name][failure].reports for entries in phases for entry in entries]
+    assert found == [False] * (len(found) - 1) + [True]
 
 
 def test_what_a_recovery_hands_over_depends_on_the_failure():

@@ -14,9 +14,16 @@ from tests.unit.driver.methods.catalogues import ACTIONS, WORKFLOWS, records
 from tests.unit.driver.test_commands import Console
 
 GOOD = """\
-[recovery_methods]
-host_auto_failure = pre: [alert], main: [evacuate_instances_task], finally: [alert]
-task.alert = {action: std.echo, input: {output: help}, on_error: continue}
+host_auto_failure:
+  pre: [alert]
+  main: [evacuate_instances_task]
+  finally: [alert]
+tasks:
+  alert:
+    action: std.echo
+    input:
+      output: help
+    on_error: continue
 """
 
 
@@ -35,7 +42,7 @@ def console(api):
 
 @pytest.fixture
 def path(tmp_path):
-    path = tmp_path / "night.conf"
+    path = tmp_path / "recovery-methods.yaml"
     path.write_text(GOOD, encoding="utf-8")
     return path
 
@@ -71,9 +78,9 @@ def test_check_shows_what_would_be_run_and_writes_nothing(api, console, path):
     )
     rows = [tuple(row.values()) for row in console.json if row["Failure"] == "host_auto_failure"]
     assert rows == [
-        ("host_auto_failure", "pre", "alert", "line 2"),
-        ("host_auto_failure", "main", "evacuate_instances_task", "line 2"),
-        ("host_auto_failure", "finally", "alert", "line 2"),
+        ("host_auto_failure", "pre", "alert", "line 1"),
+        ("host_auto_failure", "main", "evacuate_instances_task", "line 1"),
+        ("host_auto_failure", "finally", "alert", "line 1"),
     ]
     assert {row["Given"] for row in console.json if row["Failure"] != "host_auto_failure"} == {
         "default"
@@ -97,9 +104,9 @@ def test_a_file_with_problems_is_refused_with_all_of_them_and_nothing_is_written
     with pytest.raises(MethodsError) as caught:
         console.run(kind, str(path))
     assert str(caught.value).splitlines() == [
-        f"{path}:2: [recovery_methods] host_auto_failure: this Mistral has no task, action or"
-        " workflow 'nowhere'",
-        f"{path}:3: [recovery_methods] task.alert: this Mistral has no action 'std.ehco';"
+        f"{path}:2: host_auto_failure.pre[0]: this Mistral has no task, action or workflow"
+        " 'nowhere'",
+        f"{path}:7: tasks.alert.action: this Mistral has no action 'std.ehco';"
         " did you mean 'std.echo'?",
         "2 problems: nothing was compiled or installed",
     ]
@@ -122,20 +129,20 @@ def test_a_file_that_cannot_be_read_is_refused(content, message, console, path):
 
 def test_what_the_linter_finds_is_told_at_its_place_in_the_file(console, path):
     path.write_text(
-        GOOD.replace("output: help", 'delay: 0,\n  output: [1,\n  !yaql "$.plann"]'),
+        GOOD.replace("output: help", 'delay: 0\n      output:\n      - 1\n      - !yaql "$.plann"'),
     )
     with pytest.raises(MethodsError) as caught:
         console.run(commands.CheckMethods, str(path))
     (problem, _) = str(caught.value).splitlines()
     assert problem == (
-        f"{path}:4: [recovery_methods] task.alert: unknown variable 'plann'; did you mean 'plan'?"
+        f"{path}:10: tasks.alert.input.output: unknown variable 'plann'; did you mean 'plan'?"
     )
 
 
 def test_what_mistral_itself_refuses_is_told(api, console, path):
     assert console.run(commands.CompileMethods, str(path)) == 0
     api.invalid[console.stdout.getvalue()] = "Invalid DSL: no reason"
-    with pytest.raises(MethodsError, match=r"night.conf:1: .*Mistral says.*Invalid DSL: no reason"):
+    with pytest.raises(MethodsError, match=r"methods.yaml:1: .*Mistral says.*no reason"):
         console.run(commands.ApplyMethods, str(path))
     assert writes(api) == []
 
@@ -145,14 +152,16 @@ def test_compile_writes_the_workbook_to_stdout_or_to_a_file(api, console, path, 
     out = tmp_path / "recovery.methods.yaml"
     assert console.run(commands.CompileMethods, str(path), "-o", str(out)) == 0
     text = out.read_text(encoding="utf-8")
-    assert text.startswith("# Compiled by `openstack recovery methods` from the file night.conf.\n")
+    assert text.startswith(
+        "# Compiled by `openstack recovery methods` from the file recovery-methods.yaml.\n"
+    )
     assert console.stdout.getvalue() == text
     assert writes(api) == []
 
 
 def test_apply_installs_and_says_what_it_did(api, console, path):
     results = []
-    for change in ("", "", "# one more line\n[mine]\nx = 1\n", "process_failure = main: [no_op]\n"):
+    for change in ("", "", "# one more line\n", "process_failure:\n  main: [no_op]\n"):
         path.write_text(GOOD + change, encoding="utf-8")
         fresh = Console(api)
         assert fresh.run(commands.ApplyMethods, str(path), "-f", "json") == 0
@@ -189,11 +198,15 @@ def test_sync_brings_the_shipped_recovery_methods_up_to_date(api):
     assert sync(fake_mistral(api), [older]) == {"recovery.methods": "unchanged"}
 
 
-def test_sync_of_a_directory_with_an_operators_own_workbook_installs_it(api, console, path):
+def test_sync_of_a_directory_with_an_operators_own_workbook_installs_it(
+    api, console, path, tmp_path
+):
     console.run(commands.ApplyMethods, str(path))
     path.write_text(GOOD.replace("help", "more help"), encoding="utf-8")
-    out = path.parent / "recovery.methods.yaml"
+    directory = tmp_path / "workbooks"
+    directory.mkdir()
+    out = directory / "recovery.methods.yaml"
     console.run(commands.CompileMethods, str(path), "-o", str(out))
     fresh = Console(api)
-    assert fresh.run(Sync, "--directory", str(path.parent), "-f", "json") == 0
+    assert fresh.run(Sync, "--directory", str(directory), "-f", "json") == 0
     assert fresh.json == [{"Workbook": "recovery.methods", "Result": "updated"}]

@@ -2,15 +2,16 @@
 
 import pytest
 
+from driver.methods.defaults import default_methods
 from driver.methods.model import MethodsError
-from driver.methods.reader import default_methods, read_methods
+from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
 from tests.unit.driver.methods.catalogues import KNOWN
 
 FILE = """\
-[recovery_methods]
-{failure} = main: [{chain}]
-{settings}
+# what is done at night
+{failure}: {{main: [{chain}]}}
+tasks: {{{settings}}}
 """
 
 
@@ -36,17 +37,17 @@ def refused(chain, settings="", failure="host_auto_failure", known=KNOWN):
         ("std.noop", "", "action", "std.noop"),
         ("night.escalate", "", "workflow", "night.escalate"),
         ("no_op", "", "action", "std.noop"),
-        ("no_op", "task.no_op = {workflow: night.escalate}", "workflow", "night.escalate"),
-        ("call", "task.call = {workflow: night.escalate}", "workflow", "night.escalate"),
-        ("call", "task.call = {action: std.noop}", "action", "std.noop"),
-        ("std.noop", "task.std.noop = {timeout: 5}", "action", "std.noop"),
+        ("no_op", "no_op: {workflow: night.escalate}", "workflow", "night.escalate"),
+        ("call", "call: {workflow: night.escalate}", "workflow", "night.escalate"),
+        ("call", "call: {action: std.noop}", "action", "std.noop"),
+        ("std.noop", "std.noop: {timeout: 5}", "action", "std.noop"),
     ],
 )
 def test_a_name_is_what_the_file_says_or_a_block_or_an_action_or_a_workflow(
     name, settings, kind, calls
 ):
     (one,) = resolved(name, settings)
-    assert (one.kind, one.calls, one.step.name) == (kind, calls, name)
+    assert (one.kind, one.calls, one.entry.name) == (kind, calls, name)
 
 
 def test_the_defaults_need_no_mistral_to_be_resolved():
@@ -81,12 +82,12 @@ def test_the_defaults_need_no_mistral_to_be_resolved():
         ),
         (
             "call",
-            "task.call = {\n  action: std.nop}",
+            "call: {\n  action: std.nop}",
             ["4: this Mistral has no action 'std.nop'; did you mean 'std.noop'?"],
         ),
         (
             "call",
-            "task.call = {workflow: std.noop}",
+            "call: {workflow: std.noop}",
             ["3: in this Mistral 'std.noop' is no workflow: write action: std.noop"],
         ),
         (
@@ -99,11 +100,11 @@ def test_the_defaults_need_no_mistral_to_be_resolved():
         ),
         (
             "std.echo",
-            "task.std.echo = {input: {outptu: x}}",
+            "std.echo: {input: {outptu: x}}",
             [
                 "3: action std.echo has no input 'outptu'; did you mean 'output'?",
                 "3: action std.echo needs the input 'output', which nobody provides: give it in"
-                " task.std.echo. What a recovery hands over by itself: host, servers, failure,"
+                " tasks.std.echo. What a recovery hands over by itself: host, servers, failure,"
                 " plan, report, results",
             ],
         ),
@@ -112,13 +113,13 @@ def test_the_defaults_need_no_mistral_to_be_resolved():
             "",
             [
                 "2: action night.wake needs the input 'server', which nobody provides: give it in"
-                " task.night.wake. What a recovery hands over by itself: host, servers, failure,"
+                " tasks.night.wake. What a recovery hands over by itself: host, servers, failure,"
                 " plan, report, results"
             ],
         ),
         (
             "evacuate_instances_task",
-            "task.evacuate_instances_task = {input: {\n  # no\n  plan: b}}",
+            "evacuate_instances_task: {input: {\n  # no\n  plan: b}}",
             [
                 "5: the input 'plan' of evacuate_instances_task is given by the recovery itself:"
                 " leave it out"
@@ -126,12 +127,12 @@ def test_the_defaults_need_no_mistral_to_be_resolved():
         ),
         (
             "std.echo",
-            'task.std.echo = {input: {output: [\n  {"{{ x }}": 1}]}}',
+            'std.echo: {input: {output: [\n  {"{{ x }}": 1}]}}',
             ["3: the key '{{ x }}' looks like an expression, and a key cannot be one"],
         ),
         (
             "std.noop",
-            "task.std.noop = {retry: {count: 2, delay: 30}, timeout: 30}",
+            "std.noop: {retry: {count: 2, delay: 30}, timeout: 30}",
             [
                 "3: the timeout of 30 s is over before a second try could begin, which is 30 s"
                 " after the first: give a longer timeout or a shorter delay"
@@ -166,7 +167,7 @@ def test_a_mistral_without_the_pack_is_told_from_a_misspelling():
 
 
 def test_a_required_input_is_handed_over_only_if_the_file_does_not_give_it():
-    own = resolved("night.confirm", "task.night.confirm = {input: {servers: []}}")[0]
+    own = resolved("night.confirm", "night.confirm: {input: {servers: []}}")[0]
     assert own.handed == {"report": "<% $.report %>"}
     every = resolved("night.wake", failure="instance_failure")[0]
     assert every.handed == {
@@ -177,7 +178,7 @@ def test_a_required_input_is_handed_over_only_if_the_file_does_not_give_it():
 
 
 def test_an_action_that_takes_anything_is_given_what_the_file_says_and_no_more():
-    (one,) = resolved("night.any", "task.night.any = {input: {whatever: 1}}")
+    (one,) = resolved("night.any", "night.any: {input: {whatever: 1}}")
     assert one.handed == {}
 
 
@@ -186,10 +187,10 @@ def test_an_action_that_takes_anything_is_given_what_the_file_says_and_no_more()
     [
         ("no_op", "", True),
         ("recovery.disable_host", "", True),
-        ("call", "task.call = {action: recovery.disable_host}", True),
+        ("call", "call: {action: recovery.disable_host}", True),
         ("std.noop", "", False),
         ("night.escalate", "", False),
-        ("no_op", "task.no_op = {action: night.any}", False),
+        ("no_op", "no_op: {action: night.any}", False),
     ],
 )
 def test_only_what_is_of_the_pack_may_be_run_again_by_any_process(name, settings, is_own):
@@ -201,18 +202,18 @@ def test_only_what_is_of_the_pack_may_be_run_again_by_any_process(name, settings
     [
         (
             "evacuate_instances_task",
-            "task.evacuate_instances_task = {on_error: continue}",
+            "evacuate_instances_task: {on_error: continue}",
             "3: a recovery whose evacuate_instances_task has failed has failed: leave on_error out",
         ),
         (
             "disable_compute_service_task",
-            "task.disable_compute_service_task = {retry: 2}",
+            "disable_compute_service_task: {retry: 2}",
             "3: disable_compute_service_task is looked at until it has finished or is late: leave"
             " retry out",
         ),
         (
             "no_op",
-            "task.evacuate_instances_task = {timeout: 60}",
+            "evacuate_instances_task: {timeout: 60}",
             "3: Mistral would end evacuate_instances_task and let go on what it has begun: leave"
             " timeout out (evacuation_timeout is that of each server)",
         ),

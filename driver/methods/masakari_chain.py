@@ -1,4 +1,4 @@
-"""Chains: the names of the tasks of each phase, in either notation.
+"""Chains as Masakari writes them: the names of the tasks of each phase, in either notation.
 
 ::
 
@@ -6,38 +6,18 @@
     {'pre': ["disable_compute_service_task"], main: [prepare, evacuate]}
 """
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from driver.methods.ini import IniOption
-from driver.methods.model import PHASES, Chain, Step
+from driver.methods.model import PHASES, ChainEntry, MethodChain
 from driver.methods.names import NAME, NAME_RULE
 from driver.text.messages import listed, nearest, shown
 from driver.text.problems import Place, Problem
 
-DEFAULTS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "instance_failure": {
-        "pre": ["stop_instance_task"],
-        "main": ["start_instance_task"],
-        "post": ["confirm_instance_active_task"],
-    },
-    "process_failure": {
-        "pre": ["disable_compute_node_task"],
-        "main": ["confirm_compute_node_disabled_task"],
-    },
-    "host_auto_failure": {
-        "pre": ["disable_compute_service_task"],
-        "main": ["prepare_HA_enabled_instances_task"],
-        "post": ["evacuate_instances_task"],
-    },
-    "host_rh_failure": {
-        "pre": ["disable_compute_service_task"],
-        "main": ["prepare_HA_enabled_instances_task", "evacuate_instances_task"],
-    },
-}
-
+# Masakari would refuse finally, when a host has already died
+_PHASES = PHASES[:-1]
 _TOKENS = re.compile(
     r"""
     (?P<space>\s+|(?<!\S)\#[^\n]*)
@@ -64,58 +44,36 @@ class _BrokenChain(Exception):
     """The notation is broken; nothing after it can be read."""
 
 
-def default_chain(failure: str, file: str) -> Chain:
-    """Return the chain of a failure that the file says nothing about.
-
-    :param failure: one of ``FAILURES``.
-    :param file: the file, for messages about the chain's steps.
-    """
-    place = Place(file, 1, f"[recovery_methods] {failure}")
-    names = DEFAULTS[failure]
-    phases = {phase: tuple(Step(name, place) for name in names.get(phase, ())) for phase in PHASES}
-    return Chain(failure, None, phases)
-
-
-def read_chain(
-    failure: str, option: IniOption, phases: Sequence[str], problems: list[Problem]
-) -> Chain:
+def read_chain(failure: str, option: IniOption, problems: list[Problem]) -> MethodChain:
     """Read the chain of a failure.
 
     :param failure: one of ``FAILURES``.
     :param option: the option that gives it.
-    :param phases: the phases that it may have.
     :param problems: what is wrong is added here.
     :returns: the chain; of a broken one what could be read of it.
     """
-    reader = _Reader(option, phases, problems)
+    reader = _Reader(option, problems)
     try:
         reader.read()
     except _BrokenChain:
         pass
     else:
-        if not reader.steps.get("main"):
-            given = "an empty phase main" if "main" in reader.steps else "no phase main"
+        if not reader.entries.get("main"):
+            given = "an empty phase main" if "main" in reader.entries else "no phase main"
             message = f"an empty chain ({given}): give at least one task, as in main:[no_op]"
             problems.append(Problem(reader.main or option.place, message))
-    steps = {phase: tuple(reader.steps.get(phase, ())) for phase in PHASES}
-    return Chain(failure, option.place, steps)
-
-
-def names_in(option: IniOption) -> set[str]:
-    """Return whatever looks like the name of a task in a chain, however broken it is."""
-    pairs = itertools.pairwise(_tokens(option.text))
-    return {token.name for token, following in pairs if token.name and following.mark != ":"}
+    entries = {phase: tuple(reader.entries.get(phase, ())) for phase in PHASES}
+    return MethodChain(failure, option.place, entries)
 
 
 class _Reader:
     """Reads one chain from left to right."""
 
-    def __init__(self, option: IniOption, phases: Sequence[str], problems: list[Problem]) -> None:
+    def __init__(self, option: IniOption, problems: list[Problem]) -> None:
         self._option = option
-        self._phases = phases
         self._problems = problems
         self._tokens = list(_tokens(option.text))
-        self.steps: dict[str, list[Step]] = {}
+        self.entries: dict[str, list[ChainEntry]] = {}
         self.main: Place | None = None
 
     def read(self) -> None:
@@ -130,34 +88,34 @@ class _Reader:
             self._expect(_END)
 
     def _phase(self) -> None:
-        token = self._name(f"a phase ({listed(self._phases)})")
+        token = self._name(f"a phase ({listed(_PHASES)})")
         phase, place = token.name, self._option.at(token.offset)
-        if phase not in self._phases:
+        if phase not in _PHASES:
             self._report(token, self._unknown(phase))
-        elif phase in self.steps:
+        elif phase in self.entries:
             self._report(token, f"the phase {phase!r} is given again")
         if phase == "main":
             self.main = place
-        steps = self.steps.setdefault(phase, [])
+        entries = self.entries.setdefault(phase, [])
         self._expect(":")
         self._expect("[")
         while not self._take("]"):
-            steps.append(self._step())
+            entries.append(self._entry())
             if not self._take(","):
                 self._expect("]", "','")
                 break
 
-    def _step(self) -> Step:
+    def _entry(self) -> ChainEntry:
         token = self._name("the name of a task", "']'")
         if not NAME.fullmatch(token.name):
             self._report(token, f"{token} is not a name: {NAME_RULE}")
-        return Step(token.name, self._option.at(token.offset))
+        return ChainEntry(token.name, self._option.at(token.offset))
 
     def _unknown(self, phase: str) -> str:
         if phase in PHASES:
-            return f"the phase {phase!r} is known in [recovery_methods] only; move the chain there"
-        known = f"there are {listed(self._phases)}"
-        return f"unknown phase {shown(phase)} ({known}){nearest(phase, self._phases)}"
+            return f"Masakari has no phase {phase!r}: write this file as YAML to have it"
+        known = f"there are {listed(_PHASES)}"
+        return f"unknown phase {shown(phase)} ({known}){nearest(phase, _PHASES)}"
 
     def _name(self, *wanted: str) -> _Token:
         token = self._tokens[0]
