@@ -35,6 +35,11 @@ _SECRETS = (
 class DriverError(Exception):
     """Something that a person must know; its text is a sentence."""
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether asking again later may help."""
+        return False
+
 
 class ServiceMissingError(DriverError):
     """The cloud's catalogue has no Mistral."""
@@ -47,6 +52,11 @@ class AuthenticationError(DriverError):
 class UnreachableError(DriverError):
     """Mistral gave no usable answer for as long as was tried; asking again later may help."""
 
+    @property
+    def may_pass(self) -> bool:
+        """Always: Mistral has said nothing about the thing itself."""
+        return True
+
 
 class RefusedError(DriverError):
     """Mistral answered that it will not do it; asking again changes nothing.
@@ -58,6 +68,11 @@ class RefusedError(DriverError):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether this is Mistral in trouble, and not its answer."""
+        return self.status >= 500
 
 
 class NotFoundError(RefusedError):

@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import flask
-from keystoneauth1 import adapter, noauth, session
+from keystoneauth1 import noauth, session
 
 from driver.api.access import Caller, everybody, with_role
 from driver.api.app import OpenPlans, create_app
@@ -90,18 +89,16 @@ def _seconds(text: str) -> float:
 def _opener(settings: Settings) -> OpenPlans:
     """Return what opens the plans for a caller: one pool of connections, each caller's token."""
     shared = session.Session(verify=settings.cafile or True)
-    patience = _seconds(settings.patience)
-    where: dict[str, Any] = {
-        "service_type": "workflowv2",
-        "interface": settings.interface,
-        "region_name": settings.region_name or None,
-        "endpoint_override": settings.mistral_endpoint or None,
-    }
 
     def open_plans(caller: Caller) -> Plans:
-        auth = caller.auth or noauth.NoAuth()
-        return Plans(
-            MistralClient(Transport(adapter.Adapter(shared, auth=auth, **where), patience))
+        transport = Transport.from_session(
+            shared,
+            auth=caller.auth or noauth.NoAuth(),
+            endpoint=settings.mistral_endpoint or None,
+            region=settings.region_name or None,
+            interface=settings.interface,
+            patience=_seconds(settings.patience),
         )
+        return Plans(MistralClient(transport))
 
     return open_plans

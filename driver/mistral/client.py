@@ -1,13 +1,17 @@
 """The Mistral API, as far as the drivers need it.
 
-Requests are tried again while there is no usable answer, never after a 4xx. Errors are those of
-:mod:`driver.errors`; no text holds a token.
+It rests on python-mistralclient. What that does not pass on goes through its HTTP client: which
+fields are wanted, the next page of a list, the id of an execution, ``skip_validation``. Below it
+is :class:`driver.mistral.transport.Transport`: requests are tried again while there is no usable
+answer, never after a 4xx. Errors are those of :mod:`driver.errors`; no text holds a token.
 """
 
+import functools
+import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from driver.errors import (
     ConflictError,
@@ -17,11 +21,8 @@ from driver.errors import (
     mask_secrets,
 )
 from driver.mistral.records import Execution, Record, decoded
-from driver.mistral.transport import Transport
+from driver.mistral.transport import DEFINITION, PATIENCE, TIMEOUT, Transport
 
-_TEXT = {"Content-Type": "text/plain; charset=utf-8"}
-# Mistral checks a definition before it answers: about 0.2 s per task.
-_DEFINITION_TIMEOUT = 180.0
 _EXECUTION_FIELDS = (
     "id,workflow_name,description,state,state_info,input,output,created_at,updated_at,"
     "task_execution_id,root_execution_id"
@@ -30,6 +31,26 @@ _TASK_FIELDS = "id,name,type,state,created_at,started_at,finished_at,runtime_con
 # Executions come with their output: not too many at once.
 _PAGE = "50"
 _TASK_ACTIVE = frozenset({"IDLE", "RUNNING", "DELAYED", "PAUSED"})
+
+
+class _Api:
+    """python-mistralclient over our transport.
+
+    Its ``Client`` is not used: it wants the URL of the endpoint, and for one with https it brings
+    its own settings of TLS, which replace those of the session.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        # Here and not above: each `openstack` command imports this module.
+        from mistralclient.api import httpclient
+        from mistralclient.api.v2 import environments, executions, workbooks, workflows
+
+        self.http = httpclient.HTTPClient("", session=transport)
+        self.environments = environments.EnvironmentManager(self.http)
+        self.executions = executions.ExecutionManager(self.http)
+        self.workflows = workflows.WorkflowManager(self.http)
+        # Else a definition is taken for the name of a file or a URL, if there is such a one.
+        self.workbooks = workbooks.WorkbookManager(self.http, enforce_raw_definitions=True)
 
 
 class MistralClient:
@@ -42,12 +63,27 @@ class MistralClient:
         self._transport = transport
 
     @classmethod
-    def from_connection(cls, connection: Any, patience: float = 15.0) -> "MistralClient":
+    def from_connection(
+        cls, connection: Any, patience: float = PATIENCE, timeout: float = TIMEOUT
+    ) -> "MistralClient":
         """Use the cloud of an openstacksdk connection.
 
+        Its own ``workflow`` proxy is not used: it asks for version documents first, and what it
+        does when there is no answer differs between SDK versions.
+
         :param patience: seconds for which a call without a usable answer is tried again.
+        :param timeout: seconds for one try.
         """
-        return cls(Transport.from_connection(connection, patience))
+        config = connection.config
+        transport = Transport.from_session(
+            connection.session,
+            endpoint=config.get_endpoint("workflow"),
+            region=config.get_region_name("workflow"),
+            interface=config.get_interface("workflow"),
+            patience=patience,
+            timeout=timeout,
+        )
+        return cls(transport)
 
     def with_patience(self, seconds: float) -> "MistralClient":
         """Return the same Mistral, asked again for so long when there is no usable answer."""
@@ -58,16 +94,20 @@ class MistralClient:
         """The project that the caller acts for, None without authentication."""
         return self._transport.project_id
 
+    @functools.cached_property
+    def _api(self) -> _Api:
+        return _Api(self._transport)
+
     # Definitions
 
     def workbooks(self) -> list[Record]:
         """Return the workbooks of the default namespace that the caller may see."""
         fields = "name,definition,scope,project_id"
-        return list(self._transport.pages("workbooks", fields=fields, namespace=""))
+        return list(self._pages("workbooks", fields=fields, namespace=""))
 
     def validate_workbook(self, definition: str) -> str | None:
         """Return what Mistral finds wrong with a workbook's text, None if nothing."""
-        answer = self._write("POST", "/workbooks/validate", definition)
+        answer = self._api.workbooks.validate(definition.encode())
         if answer.get("valid"):
             return None
         return mask_secrets(str(answer.get("error") or "Mistral gives no reason"))
@@ -78,7 +118,7 @@ class MistralClient:
         :raises RefusedError: not valid, or a right is missing (public is for admins).
         """
         try:
-            self._write("POST", "/workbooks", definition, _scope(public))
+            self._api.workbooks.create(definition.encode(), scope=_scope(public))
         except ConflictError:
             # An earlier try of this very call may have arrived although its answer did not.
             self.update_workbook(definition, public)
@@ -88,11 +128,11 @@ class MistralClient:
 
         :raises RefusedError: not valid, not there, or a right is missing.
         """
-        self._write("PUT", "/workbooks", definition, _scope(public))
+        self._api.workbooks.update(definition.encode(), scope=_scope(public))
 
     def workbook(self, name: str) -> str | None:
         """Return the text of a workbook, None if there is none of this name."""
-        found = self._transport.pages("workbooks", fields="name,definition", name=name)
+        found = self._pages("workbooks", fields="name,definition", name=name)
         return next((str(record["definition"]) for record in found), None)
 
     def add_workbook(self, definition: str) -> None:
@@ -103,91 +143,99 @@ class MistralClient:
         :raises ConflictError: there is one of this name; it stays as it is. It may be this very
             one: an earlier try of this call may have arrived although its answer did not.
         """
-        params = {**_scope(public=False), "skip_validation": "true"}
-        self._write("POST", "/workbooks", definition, params)
+        url = "/workbooks?scope=private&skip_validation=true"
+        self._api.http.post(url, definition.encode(), headers=dict(DEFINITION))
 
     def workflow_names(self, part: str) -> set[str]:
         """Return the names of the workflows whose name has a part."""
         return {
-            record["name"]
-            for record in self._transport.pages("workflows", fields="name", name=f"has:{part}")
+            record["name"] for record in self._pages("workflows", fields="name", name=f"has:{part}")
         }
 
     def environment(self, name: str) -> Record:
         """Return the variables of an environment; none if it does not exist."""
-        path = f"/environments/{_part(name)}"
         try:
-            return decoded(self._transport.call("GET", path).get("variables"))
+            found = self._api.environments.get(_part(name))
+            return decoded(found.to_dict().get("variables"))
         except NotFoundError:
             return {}
 
     def workflows(self) -> list[Record]:
         """Return name, input (text) and interface (JSON text) of every workflow."""
-        return list(self._transport.pages("workflows", fields="name,input,namespace"))
+        return list(self._pages("workflows", fields="name,input,namespace"))
+
+    def workflow(self, name: str, namespace: str = "") -> Record:
+        """Return a workflow: name, interface (JSON text), definition and more.
+
+        :param namespace: empty: the default one.
+        :raises NotFoundError: no workflow of this name.
+        """
+        found = self._api.workflows.get(_part(name), _part(namespace))
+        return cast(Record, found.to_dict())
 
     def actions(self) -> list[Record]:
         """Return name and input (text) of every action."""
-        return list(self._transport.pages("actions", fields="name,input"))
+        return list(self._pages("actions", fields="name,input"))
 
     # Executions
 
     def start(
         self,
         workflow: str,
-        inputs: Record,
+        inputs: Mapping[str, Any],
         execution_id: str | None = None,
         description: str = "",
+        namespace: str = "",
     ) -> Execution:
         """Start a workflow, once: with the id of an execution that is there, return that one.
 
         :param inputs: only these are sent, so that the workflow's own defaults stay in force.
         :param execution_id: chosen by the caller, or a new one.
+        :param namespace: where the workflow is; empty: the default one.
         :raises WorkflowMissingError: no workflow of this name.
         :raises RefusedError: the inputs do not fit, or a right is missing.
         """
-        # The id is chosen here in any case: a repeated request must not start a second one.
         body = {
+            # Chosen here in any case: a repeated request must not start a second one.
             "id": execution_id or str(uuid.uuid4()),
             "workflow_name": workflow,
-            "input": inputs,
+            "workflow_namespace": namespace,
+            "input": dict(inputs),
             "description": description,
         }
         try:
-            return Execution.from_record(self._transport.call("POST", "/executions", json=body))
+            answer = self._api.http.post("/executions", json.dumps(body))
         except RefusedError as error:
-            # Mistral's engine says so over RPC, which its API passes on as a 500.
-            if error.status != 404 and "Workflow not found" not in str(error):
-                raise
-            raise WorkflowMissingError(
-                f"workflow {workflow} is not installed in this Mistral: "
-                "run `openstack recovery sync`",
-                error.status,
-            ) from None
+            # What Mistral's engine refuses over RPC is a 500 of its API.
+            if error.status == 404 or "Workflow not found" in str(error):
+                raise WorkflowMissingError(_missing(workflow, namespace), 404) from None
+            if error.status == 500 and "Invalid input" in str(error):
+                raise RefusedError(str(error), 400) from None
+            raise
+        return Execution.from_record(answer.json())
 
-    def execution(self, execution_id: str) -> Execution:
+    def execution(self, execution_id: str, fields: str = _EXECUTION_FIELDS) -> Execution:
         """Return an execution with input and output.
 
+        :param fields: what is asked for, with commas; the fewer, the cheaper.
         :raises NotFoundError: no execution with this id.
         """
-        return Execution.from_record(self._execution(execution_id, _EXECUTION_FIELDS))
-
-    def execution_state(self, execution_id: str) -> str:
-        """Return only the state of an execution: the cheapest question there is.
-
-        :raises NotFoundError: no execution with this id.
-        """
-        return str(self._execution(execution_id, "id,state")["state"])
-
-    def _execution(self, execution_id: str, fields: str) -> Record:
-        path = f"/executions/{_part(execution_id)}"
         try:
-            return self._transport.call("GET", path, params={"fields": fields})
+            record = self._get(f"/executions/{_part(execution_id)}", fields=fields)
         except NotFoundError as error:
             raise NotFoundError(
                 f"there is no execution {execution_id} in this Mistral, or not for this project: "
                 "`openstack recovery list` shows those that are",
                 error.status,
             ) from error
+        return Execution.from_record(record)
+
+    def execution_state(self, execution_id: str) -> str:
+        """Return only the state of an execution: the cheapest question there is.
+
+        :raises NotFoundError: no execution with this id.
+        """
+        return self.execution(execution_id, "id,state").state
 
     def executions(self, page: str = _PAGE, **filters: str) -> Iterator[Execution]:
         """Yield executions with input and output, newest first, as they are asked for.
@@ -195,28 +243,29 @@ class MistralClient:
         :param page: how many are asked for at once.
         :param filters: as in Mistral's API, for example ``workflow_name="has:recovery."``.
         """
-        records = self._transport.pages(
+        records = self._pages(
             "executions", fields=_EXECUTION_FIELDS, sort_dirs="desc", limit=page, **filters
         )
         return map(Execution.from_record, records)
 
     def running_sub_execution(self, root_id: str) -> str | None:
         """Return the id of the newest running execution below a root, at any depth."""
-        newest = self._newest("executions", root_execution_id=root_id, state="RUNNING", fields="id")
-        return newest["id"] if newest else None
+        found = self._newest(
+            "executions", 1, root_execution_id=root_id, state="RUNNING", fields="id"
+        )
+        return found[0]["id"] if found else None
 
     def sub_executions(self, task_id: str) -> list[str]:
         """Return the ids of the executions that a task of type WORKFLOW started."""
         query = {"task_execution_id": task_id, "fields": "id"}
-        return [record["id"] for record in self._transport.pages("executions", **query)]
+        return [record["id"] for record in self._pages("executions", **query)]
 
     def cancel(self, execution_id: str) -> None:
         """Stop an execution: nothing new starts.
 
         :raises NotFoundError: no execution with this id.
         """
-        body = {"state": "CANCELLED"}
-        self._transport.call("PUT", f"/executions/{_part(execution_id)}", json=body)
+        self._api.executions.update(_part(execution_id), "CANCELLED")
 
     def tasks(self, execution_id: str, fields: str = _TASK_FIELDS) -> list[Record]:
         """Return an execution's tasks, by the second in which they were created.
@@ -224,50 +273,60 @@ class MistralClient:
         :param fields: what is asked for of each, with commas; the fewer, the cheaper.
         """
         query = {"workflow_execution_id": execution_id, "fields": fields}
-        return list(self._transport.pages("tasks", **query))
+        return list(self._pages("tasks", **query))
 
     def active_task(self, execution_id: str) -> Record | None:
         """Return id, name and type of the newest task that is being worked on."""
         # Some, not one: the database's clock may have no fractions of a second, and tasks that
         # were created in the same second come in any order.
-        query = {
-            "workflow_execution_id": execution_id,
-            "fields": "id,name,type,state",
-            "sort_dirs": "desc",
-            "limit": "5",
-        }
-        tasks = self._transport.call("GET", "/tasks", params=query).get("tasks") or []
+        tasks = self._newest(
+            "tasks", 5, workflow_execution_id=execution_id, fields="id,name,type,state"
+        )
         return next((task for task in tasks if task["state"] in _TASK_ACTIVE), None)
 
     def newest_result(self, task_id: str) -> tuple[str, Any] | None:
         """Return id and result of the last try of a task whose action gave a result."""
-        record = self._newest(
-            "action_executions", task_execution_id=task_id, state="SUCCESS", fields="id,output"
+        found = self._newest(
+            "action_executions", 1, task_execution_id=task_id, state="SUCCESS", fields="id,output"
         )
-        return (record["id"], decoded(record.get("output")).get("result")) if record else None
+        return next(((one["id"], decoded(one.get("output")).get("result")) for one in found), None)
 
-    def _newest(self, key: str, **params: str) -> Record | None:
-        query = {**params, "sort_dirs": "desc", "limit": "1"}
-        records = self._transport.call("GET", f"/{key}", params=query).get(key)
-        return cast(Record, records[0]) if records else None
+    def _newest(self, key: str, count: int, **params: str) -> list[Record]:
+        """Return the newest records of a collection."""
+        found = self._get(f"/{key}", **params, sort_dirs="desc", limit=str(count))
+        return found.get(key) or []
 
-    def _write(
-        self, method: str, path: str, definition: str, params: dict[str, str] | None = None
-    ) -> Record:
-        return self._transport.call(
-            method,
-            path,
-            data=definition.encode(),
-            headers=_TEXT,
-            params=params or {},
-            timeout=_DEFINITION_TIMEOUT,
-        )
+    def _pages(self, key: str, **params: str) -> Iterator[Record]:
+        """Yield the records of a collection, page by page.
+
+        Mistral cuts a list that it finds too long, asked to or not. The marker is made here: the
+        ``next`` links name Mistral's own idea of its address.
+        """
+        seen: set[str] = set()
+        while True:
+            answer = self._get(f"/{key}", **params)
+            fresh = [record for record in answer.get(key, []) if record["id"] not in seen]
+            yield from fresh
+            # A server that does not know our marker would send its first page for ever.
+            if not fresh or not answer.get("next"):
+                return
+            seen.update(record["id"] for record in fresh)
+            params = {**params, "marker": fresh[-1]["id"]}
+
+    def _get(self, path: str, **params: str) -> Record:
+        return cast(Record, self._api.http.get(f"{path}?{urlencode(params)}").json())
 
 
 def _part(value: str) -> str:
-    """Return an id made safe for a path: people type it."""
+    """Return an id or a name made safe for a path: people type it."""
     return quote(value, safe="")
 
 
-def _scope(public: bool) -> dict[str, str]:
-    return {"scope": "public" if public else "private"}
+def _scope(public: bool) -> str:
+    return "public" if public else "private"
+
+
+def _missing(workflow: str, namespace: str) -> str:
+    where = f" in namespace {namespace}" if namespace else ""
+    ours = ": run `openstack recovery sync`" if workflow.startswith("recovery.") else ""
+    return f"workflow {workflow} is not installed in this Mistral{where}{ours}"

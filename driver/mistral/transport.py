@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keystoneauth1 import adapter as ksa_adapter
@@ -18,20 +18,28 @@ from driver.errors import (
     UnreachableError,
     mask_secrets,
 )
-from driver.mistral.records import Record
+
+PATIENCE, TIMEOUT = 15.0, 30.0
+#: How python-mistralclient sends a definition.
+DEFINITION = {"content-type": "text/plain"}
 
 _PASSING = frozenset({502, 503, 504})
 _UNREACHABLE = (ksa.RetriableConnectionFailure, ksa.UnknownConnectionError)
-_REQUEST_TIMEOUT = 30.0
+# Mistral checks a definition before it answers: about 0.2 s per task.
+_DEFINITION_TIMEOUT = 180.0
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 2.0
 
 
 class Transport:
-    """JSON requests through a keystoneauth adapter.
+    """What python-mistralclient takes for its session: whatever it gets from here is usable.
 
-    :param adapter: a keystoneauth adapter (or an SDK proxy) for the workflow service.
+    keystoneauth retries as well, but counts tries: with a Mistral that hangs, each would take its
+    whole timeout. Here one limit holds for all tries together.
+
+    :param adapter: a keystoneauth adapter for the workflow service.
     :param patience: seconds for which a call without a usable answer is tried again.
+    :param timeout: seconds for one try; a definition has three minutes.
     :param sleep: replaced by tests.
     :param clock: replaced by tests.
     """
@@ -39,34 +47,46 @@ class Transport:
     def __init__(
         self,
         adapter: Any,
-        patience: float = 15.0,
+        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._adapter = adapter
         self._patience = patience
+        self._timeout = timeout
         self._sleep = sleep
         self._clock = clock
 
     @classmethod
-    def from_connection(cls, connection: Any, patience: float) -> "Transport":
-        """Use the cloud of an openstacksdk connection.
+    def from_session(
+        cls,
+        session: Any,
+        *,
+        auth: Any = None,
+        endpoint: str | None = None,
+        region: str | None = None,
+        interface: str | None = None,
+        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
+    ) -> "Transport":
+        """Use a keystoneauth session.
 
-        The connection's own ``workflow`` proxy is not used: it asks for version documents
-        first, and what it does when there is no answer differs between SDK versions. The
-        catalog may say ``workflowv2`` or ``workflow``.
-
-        :param patience: seconds for which a call without a usable answer is tried again.
+        :param auth: another plugin than the session's own.
+        :param endpoint: URL, with /v2; None: from the catalogue, where the service type may be
+            ``workflowv2`` or ``workflow``.
+        :param region: of the endpoint in the catalogue; None: the first.
+        :param interface: public, internal or admin.
         """
-        config = connection.config
         adapter = ksa_adapter.Adapter(
-            connection.session,
+            session,
+            auth=auth,
             service_type="workflowv2",
-            interface=config.get_interface("workflow"),
-            region_name=config.get_region_name("workflow"),
-            endpoint_override=config.get_endpoint("workflow"),
+            endpoint_override=endpoint,
+            region_name=region,
+            interface=interface,
         )
-        return cls(adapter, patience)
+        return cls(adapter, patience, timeout)
 
     @property
     def project_id(self) -> str | None:
@@ -75,48 +95,45 @@ class Transport:
 
     def with_patience(self, seconds: float) -> "Transport":
         """Return the same transport with another patience."""
-        return Transport(self._adapter, seconds, self._sleep, self._clock)
+        return Transport(self._adapter, seconds, self._timeout, self._sleep, self._clock)
 
-    def call(self, method: str, path: str, **options: Any) -> Record:
+    def get(self, url: str, **options: Any) -> Any:
+        """Make a GET request; see :meth:`request`."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Any:
+        """Make a POST request; see :meth:`request`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Any) -> Any:
+        """Make a PUT request; see :meth:`request`."""
+        return self.request("PUT", url, **options)
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], **options: Any) -> Any:
         """Make a request, again while there is no usable answer and patience lasts.
 
-        :param path: below the endpoint, with a slash.
-        :param options: for the adapter: ``params``, ``json``, ``data``, ``headers``, ``timeout``
-            (seconds for one try).
+        :param url: below the endpoint, with a slash.
+        :param options: for the adapter.
+        :returns: an answer below 400 whose body is a JSON object.
         :raises DriverError: one of the tree.
         """
-        options = {"timeout": _REQUEST_TIMEOUT, **options}
+        timeout = _DEFINITION_TIMEOUT if DEFINITION.items() <= headers.items() else self._timeout
+        options = {"headers": headers, "timeout": timeout, **options}
         give_up_at = self._clock() + self._patience
         pause = _FIRST_PAUSE
         while True:
             try:
-                return self._try(method, path, options)
+                return self._try(method, url, options)
             except UnreachableError:
                 if self._clock() + pause > give_up_at:
                     raise
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def pages(self, key: str, **params: str) -> Iterator[Record]:
-        """Yield the records of a collection, page by page.
-
-        The marker is made here: the ``next`` links name Mistral's own idea of its address.
-        """
-        seen: set[str] = set()
-        while True:
-            answer = self.call("GET", f"/{key}", params=params)
-            fresh = [record for record in answer.get(key, []) if record["id"] not in seen]
-            yield from fresh
-            # A server that does not know our marker would send its first page for ever.
-            if not fresh or not answer.get("next"):
-                return
-            seen.update(record["id"] for record in fresh)
-            params = {**params, "marker": fresh[-1]["id"]}
-
-    def _try(self, method: str, path: str, options: Record) -> Record:
-        what = f"{method} {path}"
+    def _try(self, method: str, url: str, options: dict[str, Any]) -> Any:
+        what = f"{method} {url.partition('?')[0]}"
         try:
-            response = self._adapter.request(path, method, raise_exc=False, **options)
+            response = self._adapter.request(url, method, raise_exc=False, **options)
         except ksa.EndpointNotFound as error:
             raise ServiceMissingError(
                 "this cloud's catalogue has no Mistral (service type workflowv2) for the region "
@@ -135,7 +152,8 @@ class Transport:
             raise AuthenticationError(f"no token for {what}: {_plain(error)}") from error
         if response.status_code >= 400:
             raise _refusal(what, response)
-        return _document(what, response)
+        _check_document(what, response)
+        return response
 
 
 def _plain(error: Exception) -> str:
@@ -146,10 +164,8 @@ def _plain(error: Exception) -> str:
     return mask_secrets(f"{head}: {cause[1]}" if cause and cause[1] not in head else head)
 
 
-def _document(what: str, response: Any) -> Record:
-    """Return the JSON object in an answer; something else came from no Mistral."""
-    if response.status_code == 204:
-        return {}
+def _check_document(what: str, response: Any) -> None:
+    """Refuse an answer that is no JSON object: it came from no Mistral."""
     try:
         answer = response.json()
     except ValueError:
@@ -159,7 +175,6 @@ def _document(what: str, response: Any) -> Record:
             f"the answer to {what} is not Mistral's: check the workflow endpoint in the catalogue",
             response.status_code,
         )
-    return answer
 
 
 def _refusal(what: str, response: Any) -> DriverError:

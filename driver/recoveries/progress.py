@@ -188,7 +188,7 @@ def until(
                 if answer is not None:
                     return answer
             except DriverError as error:
-                if not _may_pass(error):
+                if not error.may_pass:
                     raise
                 if clock() - answered_at > TOLERANCE:
                     raise UnreachableError(f"{error}; {goes_on}") from error
@@ -222,10 +222,3 @@ def _poll(
         # The counts are an extra: whoever may not see them still learns how it ends.
         reporter.show(Progress(state))
     return None
-
-
-def _may_pass(error: DriverError) -> bool:
-    """Whether the error may be one of a Mistral that is being restarted."""
-    return isinstance(error, UnreachableError) or (
-        isinstance(error, RefusedError) and error.status >= 500
-    )

@@ -11,15 +11,14 @@ from senlin.objects import cluster as clusters
 from senlin.objects import node as nodes
 
 from driver.senlin import inputs
-from driver.senlin.chain import Passing, Seen, StepFailed, Stopped
-from driver.senlin.model import Step
+from driver.senlin.model import ChainStep, ExecutionSeen, StepFailed, Stopped, Transient
 from driver.senlin.nova import Servers
 from driver.senlin.state import KEY, State
-from driver.senlin.workflows import Mistral, transport
+from driver.senlin.workflows import ChainWorkflows
 
 
-class NodeWorld:
-    """A :class:`driver.senlin.chain.World` made of the real things.
+class NodeAdapter:
+    """A :class:`driver.senlin.chain.ChainAdapter` made of the real things.
 
     :param node: a node of Senlin's engine, locked by the action.
     :param action: the recover action; None if all that is wanted is to cancel.
@@ -35,7 +34,7 @@ class NodeWorld:
         self._context = context
         self.node = str(node.id)
         self.servers = Servers(context, node, options)
-        self._mistral: Mistral | None = None
+        self._mistral: ChainWorkflows | None = None
 
     def now(self) -> float:
         """Return the seconds since the epoch."""
@@ -77,7 +76,7 @@ class NodeWorld:
         if node is None or node.status == consts.NS_DELETING:
             raise Stopped("the node was deleted", write=False, cancel=True)
 
-    def start(self, step: Step, state: State) -> Seen:
+    def start(self, step: ChainStep, state: State) -> ExecutionSeen:
         """Start the execution of a step with its inputs and those of :mod:`.inputs`."""
         mistral = self._connected()
         wanted = mistral.declared(step)
@@ -85,7 +84,7 @@ class NodeWorld:
         given = inputs.given(step, wanted, self._facts(state))
         return mistral.start(step, state.execution, given, description)
 
-    def look(self, execution: str) -> Seen | None:
+    def look(self, execution: str) -> ExecutionSeen | None:
         """Return an execution, None if it is not there."""
         return self._connected().look(execution)
 
@@ -93,22 +92,22 @@ class NodeWorld:
         """Cancel an execution if it runs; return whether that is sure."""
         try:
             return self._connected().cancel(execution)
-        except (Passing, StepFailed):
+        except (Transient, StepFailed):
             return False
 
-    def mark(self) -> str:
+    def newest_action(self) -> str:
         """Return the newest action of the server, as far as Nova tells."""
-        return self.servers.mark()
+        return self.servers.newest_action()
 
-    def operate(self, step: Step, resumed: bool, mark: str) -> str:
+    def operate(self, step: ChainStep, resumed: bool, newest_action: str) -> str:
         """Reboot, rebuild or recreate the server and wait; return the server's id."""
-        return self.servers.operate(step, resumed, mark)
+        return self.servers.operate(step, resumed, newest_action)
 
     def server_active(self) -> bool:
         """Return whether the server is ACTIVE in Nova."""
         return self.servers.active()
 
-    def _connected(self) -> Mistral:
+    def _connected(self) -> ChainWorkflows:
         if self._mistral is None:
             try:
                 # One token of the trust serves both.
@@ -116,8 +115,8 @@ class NodeWorld:
             except senlin_errors.TrustNotFound as error:
                 raise StepFailed(f"Senlin has no trust of the cluster's owner: {error}") from None
             except senlin_errors.SenlinException as error:
-                raise Passing(f"no connection to Mistral: {error}") from None
-            self._mistral = Mistral(transport(connection))
+                raise Transient(f"no connection to Mistral: {error}") from None
+            self._mistral = ChainWorkflows.from_connection(connection)
         return self._mistral
 
     def _facts(self, state: State) -> dict[str, Any]:

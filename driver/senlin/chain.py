@@ -1,6 +1,6 @@
 """Carries a chain out, whoever dies meanwhile: each effect is recorded before it happens.
 
-Nothing here imports Senlin: all that touches the world is done by a :class:`World`.
+Nothing here imports Senlin: all that touches the world is done by a :class:`ChainAdapter`.
 """
 
 import dataclasses
@@ -9,43 +9,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from driver.senlin import messages
-from driver.senlin.model import CONTINUE, FAIL, WORKFLOW, Step
+from driver.senlin.model import (
+    CONTINUE,
+    FAIL,
+    WORKFLOW,
+    ChainStep,
+    ExecutionSeen,
+    StepFailed,
+    Stopped,
+    Transient,
+)
 from driver.senlin.state import State
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 10.0
 _LAST_LOOKS = 3
 
 
-class StepFailed(Exception):
-    """A step did not do what it is for; the text is a clause that says why."""
-
-
-class Passing(Exception):
-    """A service gave no usable answer; asking again later may help."""
-
-
-class Stopped(Exception):
-    """The chain must not go on, whatever its steps say.
-
-    :param reason: a clause that says why.
-    :param write: whether the node may still be written to.
-    :param cancel: whether its running execution is to be cancelled.
-    """
-
-    def __init__(self, reason: str, write: bool, cancel: bool) -> None:
-        super().__init__(reason)
-        self.write, self.cancel = write, cancel
-
-
-@dataclass(frozen=True)
-class Seen:
-    """An execution as Mistral shows it."""
-
-    state: str
-    info: str = ""
-
-
-class World(Protocol):
+class ChainAdapter(Protocol):
     """What a chain needs of Senlin, Nova, Mistral and the clock."""
 
     node: str
@@ -62,30 +42,30 @@ class World(Protocol):
     def check(self) -> None:
         """Raise Stopped if the action was cancelled or the node is gone or another's."""
 
-    def start(self, step: Step, state: State) -> Seen:
+    def start(self, step: ChainStep, state: State) -> ExecutionSeen:
         """Start the execution of a step, once: the same id gives the same execution.
 
-        :raises Passing: Mistral gave no usable answer.
+        :raises Transient: Mistral gave no usable answer.
         :raises StepFailed: Mistral will not do it.
         """
 
-    def look(self, execution: str) -> Seen | None:
+    def look(self, execution: str) -> ExecutionSeen | None:
         """Return an execution, None if it is not there.
 
-        :raises Passing: Mistral gave no usable answer.
+        :raises Transient: Mistral gave no usable answer.
         """
 
     def cancel(self, execution: str) -> bool:
         """Cancel an execution if it runs; return whether that is sure. Never raises."""
 
-    def mark(self) -> str:
+    def newest_action(self) -> str:
         """Return the newest action of the server, as far as Nova tells."""
 
-    def operate(self, step: Step, resumed: bool, mark: str) -> str:
+    def operate(self, step: ChainStep, resumed: bool, newest_action: str) -> str:
         """Reboot, rebuild or recreate the server and wait; return the server's id.
 
         :param resumed: the step was begun by an engine that died.
-        :param mark: the newest action of the server before it was begun.
+        :param newest_action: the newest action of the server before it was begun.
         :raises StepFailed: it did not succeed.
         """
 
@@ -113,15 +93,15 @@ class Outcome:
 class _Chain:
     """One run of a chain by one engine."""
 
-    def __init__(self, steps: Sequence[Step], state: State, world: World) -> None:
-        self._steps, self._world = steps, world
+    def __init__(self, steps: Sequence[ChainStep], state: State, adapter: ChainAdapter) -> None:
+        self._steps, self._adapter = steps, adapter
         self.state = state
         self._server = state.server
 
     def run(self) -> Outcome:
         try:
             while self.state.step < len(self._steps):
-                self._world.check()
+                self._adapter.check()
                 step = self._steps[self.state.step]
                 note = self._do(step)
                 self.state = self.state.next(note, self._server)
@@ -139,9 +119,9 @@ class _Chain:
         return messages.place(self._steps, self.state.step)
 
     def _record(self, doing: str) -> None:
-        self._world.record(self.state, messages.progress(self._place, doing, self.state.attempt))
+        self._adapter.record(self.state, messages.progress(self._place, doing, self.state.attempt))
 
-    def _do(self, step: Step) -> str:
+    def _do(self, step: ChainStep) -> str:
         number = self.state.step + 1
         if step.name != WORKFLOW:
             self._operation(step)
@@ -154,29 +134,29 @@ class _Chain:
             return f"{number} {step.title} failed ({error}) and was passed over, as on_error says"
         return f"{number} {step.title}"
 
-    def _operation(self, step: Step) -> None:
+    def _operation(self, step: ChainStep) -> None:
         resumed = self.state.started
         if not resumed:
-            mark = self._world.mark()
-            self.state = self.state.begun(self._world.node, self._world.now(), False, mark)
+            newest = self._adapter.newest_action()
+            self.state = self.state.begun(self._adapter.node, self._adapter.now(), False, newest)
             self._record("in progress")
-        self._server = self._world.operate(step, resumed, self.state.mark)
+        self._server = self._adapter.operate(step, resumed, self.state.newest_action)
 
-    def _workflow(self, step: Step) -> None:
+    def _workflow(self, step: ChainStep) -> None:
         if not self.state.started:
-            self.state = self.state.begun(self._world.node, self._world.now(), True)
+            self.state = self.state.begun(self._adapter.node, self._adapter.now(), True)
             self._record("in progress")
         pause, trouble, said = _FIRST_PAUSE, "", ""
         while True:
-            self._world.check()
+            self._adapter.check()
             try:
                 seen = self._ask(step)
                 trouble = ""
-            except Passing as error:
+            except Transient as error:
                 seen, trouble = None, str(error)
             if seen is not None and self._ended(step, seen):
                 return
-            if self._world.now() > self.state.began + step.timeout:
+            if self._adapter.now() > self.state.began + step.timeout:
                 state = f"was {seen.state}" if seen else f"could not be followed ({trouble})"
                 raise StepFailed(
                     f"execution {self.state.execution} {state} when the step's timeout of "
@@ -186,21 +166,21 @@ class _Chain:
             if doing != said:
                 said = doing
                 self._record(doing)
-            self._world.sleep(pause)
+            self._adapter.sleep(pause)
             pause = min(1.5 * pause, _LONGEST_PAUSE)
 
-    def _ask(self, step: Step) -> Seen:
+    def _ask(self, step: ChainStep) -> ExecutionSeen:
         if not self.state.sent:
-            seen = self._world.start(step, self.state)
+            seen = self._adapter.start(step, self.state)
             self.state = dataclasses.replace(self.state, sent=True)
             self._record(messages.following(self.state.execution, seen))
             return seen
-        found = self._world.look(self.state.execution)
+        found = self._adapter.look(self.state.execution)
         if found is None:
             raise StepFailed(f"execution {self.state.execution} was deleted in Mistral")
         return found
 
-    def _ended(self, step: Step, seen: Seen) -> bool:
+    def _ended(self, step: ChainStep, seen: ExecutionSeen) -> bool:
         """Return whether the step is done; raise if it failed."""
         info = f": {seen.info}" if seen.info else ""
         if seen.state in ("ERROR", "CANCELLED"):
@@ -216,29 +196,29 @@ class _Chain:
         """Cancel the execution of the present step; return the words for it."""
         if not self.state.execution:
             return ""
-        sure = self._world.cancel(self.state.execution)
+        sure = self._adapter.cancel(self.state.execution)
         how = "was cancelled" if sure else "could not be cancelled and may still run"
         return f"; execution {self.state.execution} {how}"
 
     def _last_look(self) -> None:
         """See that the server is ACTIVE; it may just be coming up, or Nova be busy."""
         for left in reversed(range(_LAST_LOOKS)):
-            self._world.check()
+            self._adapter.check()
             try:
-                if self._world.server_active():
+                if self._adapter.server_active():
                     return
             except StepFailed:
                 if not left:
                     raise
             if left:
-                self._world.sleep(_LONGEST_PAUSE)
+                self._adapter.sleep(_LONGEST_PAUSE)
         raise StepFailed("all steps are done, but the server is not ACTIVE in Nova")
 
 
-def run(steps: Sequence[Step], state: State, world: World) -> Outcome:
+def run(steps: Sequence[ChainStep], state: State, adapter: ChainAdapter) -> Outcome:
     """Carry a chain out from where it is.
 
     :param steps: at least one.
     :param state: a new one, or that of an engine that died.
     """
-    return _Chain(steps, state, world).run()
+    return _Chain(steps, state, adapter).run()

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driver.mistral.records import decoded
-from driver.senlin.model import Step
+from driver.senlin.model import ChainStep
 from driver.text.messages import listed, nearest
 
 IMPLICIT = (
@@ -53,7 +53,7 @@ def declared(workflow: Mapping[str, Any]) -> Declared:
     return inputs
 
 
-def given(step: Step, wanted: Declared, facts: Mapping[str, Any]) -> dict[str, Any]:
+def given(step: ChainStep, wanted: Declared, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the inputs of an execution.
 
     :param wanted: what the workflow declares.
@@ -62,7 +62,7 @@ def given(step: Step, wanted: Declared, facts: Mapping[str, Any]) -> dict[str, A
     return {**{name: facts[name] for name in IMPLICIT if name in wanted}, **step.inputs}
 
 
-def misfits(place: str, step: Step, wanted: Declared) -> Iterator[str]:
+def misfits(place: str, step: ChainStep, wanted: Declared) -> Iterator[str]:
     """Return why Mistral would not start the workflow of a step.
 
     :param place: of the step in the policy.

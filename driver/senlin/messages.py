@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from driver.senlin.model import Recovery, Step
+from driver.senlin.model import ChainStep, ExecutionSeen, RecoveryChain
 from driver.senlin.state import State
-
-if TYPE_CHECKING:
-    from driver.senlin.chain import Seen
 
 # Senlin keeps it in a TEXT column: 65,535 bytes, three for a character at most.
 LONGEST = 21_000
 
 
-def place(steps: Sequence[Step], number: int) -> str:
+def place(steps: Sequence[ChainStep], number: int) -> str:
     """Return which step this is; ``number`` counts from 0, past the last one is the last look."""
     if number >= len(steps):
         return "the check after the last step"
@@ -26,7 +22,7 @@ def progress(where: str, doing: str, attempt: int) -> str:
     return _fitting(f"Recovery in progress, attempt {attempt}: {where}: {doing}")
 
 
-def following(execution: str, seen: "Seen | None") -> str:
+def following(execution: str, seen: ExecutionSeen | None) -> str:
     """Return what is waited for."""
     if seen is None:
         return f"execution {execution}"
@@ -40,7 +36,7 @@ def succeeded(state: State, warning: str = "") -> str:
 
 
 def failed(
-    failure: str, state: State, recovery: Recovery, node: str, active: bool, warning: str = ""
+    failure: str, state: State, recovery: RecoveryChain, node: str, active: bool, warning: str = ""
 ) -> str:
     """Return the status of a node whose chain failed.
 
@@ -64,7 +60,7 @@ def failed(
     return _fitting(f"Recovery failed: {failure.rstrip('.')}.{before}{count}{then}{warning}", then)
 
 
-def held(state: State, recovery: Recovery, node: str) -> str:
+def held(state: State, recovery: RecoveryChain, node: str) -> str:
     """Return why an action of the health manager left a node alone."""
     if state.attempt >= recovery.attempts:
         return (

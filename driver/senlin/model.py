@@ -1,4 +1,4 @@
-"""A recovery as a policy describes it."""
+"""A recovery chain as a policy describes it, and what its steps may meet."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ LONGEST_BACKOFF = 3600
 
 
 @dataclass(frozen=True)
-class Step:
+class ChainStep:
     """One action of a chain.
 
     :param name: one of :data:`NAMES`.
@@ -49,7 +49,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Recovery:
+class RecoveryChain:
     """All that a policy says about recovering a node.
 
     :param attempts: how often the health manager may have a node recovered before it is left.
@@ -59,7 +59,7 @@ class Recovery:
     :param period: seconds from one look of the health manager to the next, at most.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[ChainStep, ...]
     strict: bool = False
     attempts: int = 5
     backoff: int = 60
@@ -67,7 +67,7 @@ class Recovery:
     all_failed: bool = False
     period: int = 360
 
-    def only(self, step: Step) -> "Recovery":
+    def only(self, step: ChainStep) -> "RecoveryChain":
         """Return the recovery that a person asked for instead."""
         return dataclasses.replace(self, steps=(step,))
 
@@ -95,3 +95,32 @@ class Recovery:
         steps = [vars(step) for step in self.steps]
         text = json.dumps([scope, steps], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class StepFailed(Exception):
+    """A step did not do what it is for; the text is a clause that says why."""
+
+
+class Transient(Exception):
+    """A service gave no usable answer; asking again later may help."""
+
+
+class Stopped(Exception):
+    """The chain must not go on, whatever its steps say.
+
+    :param reason: a clause that says why.
+    :param write: whether the node may still be written to.
+    :param cancel: whether its running execution is to be cancelled.
+    """
+
+    def __init__(self, reason: str, write: bool, cancel: bool) -> None:
+        super().__init__(reason)
+        self.write, self.cancel = write, cancel
+
+
+@dataclass(frozen=True)
+class ExecutionSeen:
+    """An execution as Mistral shows it."""
+
+    state: str
+    info: str = ""

@@ -16,8 +16,8 @@ from senlin.objects import action as actions
 from senlin.objects import node as nodes
 
 from driver.senlin import chain, messages
-from driver.senlin.adapter import NodeWorld
-from driver.senlin.model import Recovery
+from driver.senlin.adapter import NodeAdapter
+from driver.senlin.model import RecoveryChain, StepFailed, Stopped
 from driver.senlin.state import KEY, Answer, Decision, Request, State, decide
 
 LOG = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Orders:
     :param warning: a sentence that the status must not lack.
     """
 
-    recovery: Recovery
+    recovery: RecoveryChain
     policy_id: str
     by_person: bool
     check: bool
@@ -55,13 +55,13 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         :returns: whether the node is ACTIVE.
         """
         orders = self.orders
-        world = NodeWorld(self, context, action, orders.policy_id, orders.options)
+        adapter = NodeAdapter(self, context, action, orders.policy_id, orders.options)
         try:
-            if orders.check and _active(world):
-                self._leave_active(world, "Recover: Node is ACTIVE.")
+            if orders.check and _active(adapter):
+                self._leave_active(adapter, "Recover: Node is ACTIVE.")
                 return True
-            return self._recover(world, action)
-        except chain.Stopped as stop:
+            return self._recover(adapter, action)
+        except Stopped as stop:
             LOG.warning("Recovery of node %s ended: %s", self.id, stop)
         except GreenletExit:
             # The engine is told to stop. Senlin would leave the action RUNNING, and refuse every
@@ -75,29 +75,29 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
             old = State.read(self.data)
             if old is not None:
                 if old.execution:
-                    world.cancel(old.execution)
-                self._leave_failed(world, chain.Outcome(old, f"unexpected error: {error}"))
+                    adapter.cancel(old.execution)
+                self._leave_failed(adapter, chain.Outcome(old, f"unexpected error: {error}"))
         return False
 
-    def _recover(self, world: NodeWorld, action: Any) -> bool:
+    def _recover(self, adapter: NodeAdapter, action: Any) -> bool:
         decision = self._decide(action)
         if decision.answer in (Answer.NOT_YET, Answer.NO_MORE):
-            self._hold(action.context, world, decision.state)
+            self._hold(action.context, adapter, decision.state)
             return False
         if decision.abandoned:
             LOG.info("Cancelling execution %s, left over at node %s", decision.abandoned, self.id)
-            world.cancel(decision.abandoned)
+            adapter.cancel(decision.abandoned)
         LOG.info(
             "%s for node %s, attempt %d", decision.answer.value, self.id, decision.state.attempt
         )
-        outcome = chain.run(self.orders.recovery.steps, decision.state, world)
+        outcome = chain.run(self.orders.recovery.steps, decision.state, adapter)
         if not outcome.write:
             LOG.warning("Recovery of node %s: %s", self.id, outcome.failure)
             return False
         if outcome.failure:
-            self._leave_failed(world, outcome)
+            self._leave_failed(adapter, outcome)
             return False
-        self._leave_active(world, messages.succeeded(outcome.state, self.orders.warning))
+        self._leave_active(adapter, messages.succeeded(outcome.state, self.orders.warning))
         return True
 
     def _decide(self, action: Any) -> Decision:
@@ -112,22 +112,22 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         )
         return decide(State.read(self.data), request, orders.recovery, time.time())
 
-    def _hold(self, context: Any, world: NodeWorld, state: State) -> None:
+    def _hold(self, context: Any, adapter: NodeAdapter, state: State) -> None:
         """Leave the node alone; a newer status would count as an update and delay the next look."""
         self.held = messages.held(state, self.orders.recovery, self.name)
         data = {**self.data, KEY: state.written(time.time())}
         if self.status_reason == state.reason:
             nodes.Node.update(context, self.id, {"data": data})
         else:
-            world.set_status(consts.NS_ERROR, state.reason, data=data)
+            adapter.set_status(consts.NS_ERROR, state.reason, data=data)
 
-    def _leave_active(self, world: NodeWorld, text: str) -> None:
+    def _leave_active(self, adapter: NodeAdapter, text: str) -> None:
         data = {key: value for key, value in (self.data or {}).items() if key != KEY}
-        world.set_status(consts.NS_ACTIVE, text, data=data)
+        adapter.set_status(consts.NS_ACTIVE, text, data=data)
 
-    def _leave_failed(self, world: NodeWorld, outcome: chain.Outcome) -> None:
+    def _leave_failed(self, adapter: NodeAdapter, outcome: chain.Outcome) -> None:
         now = time.time()
-        active = _active(world)
+        active = _active(adapter)
         state = outcome.state.ended(now, "")
         text = messages.failed(
             outcome.failure, state, self.orders.recovery, self.name, active, self.orders.warning
@@ -135,13 +135,13 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         state = dataclasses.replace(state, reason=text)
         LOG.warning("Node %s: %s", self.id, text)
         data = {**(self.data or {}), KEY: state.written(now)}
-        world.set_status(consts.NS_ERROR, text, data=data, physical_id=self.physical_id)
+        adapter.set_status(consts.NS_ERROR, text, data=data, physical_id=self.physical_id)
 
 
-def _active(world: NodeWorld) -> bool:
+def _active(adapter: NodeAdapter) -> bool:
     try:
-        return world.server_active()
-    except chain.StepFailed:
+        return adapter.server_active()
+    except StepFailed:
         return False
 
 
@@ -155,4 +155,4 @@ def forget(context: Any, node: Any, policy_id: str) -> None:
     nodes.Node.update(context, node.id, {"data": data})
     if state is not None and state.running and state.execution:
         entity = engine_node.Node.load(context, db_node=node)
-        NodeWorld(entity, context, None, policy_id, {}).cancel(state.execution)
+        NodeAdapter(entity, context, None, policy_id, {}).cancel(state.execution)

@@ -13,8 +13,7 @@ from senlin.drivers import sdk
 from senlin.drivers.os import nova_v2
 from senlin.profiles import base as profiles
 
-from driver.senlin.chain import StepFailed
-from driver.senlin.model import REBOOT, REBUILD, RECREATE, Step
+from driver.senlin.model import REBOOT, REBUILD, RECREATE, ChainStep, StepFailed
 
 LOG = logging.getLogger(__name__)
 
@@ -110,12 +109,12 @@ class Servers:
         except senlin_errors.SenlinException as error:
             raise StepFailed(f"Nova does not show the server: {error}") from None
 
-    def mark(self) -> str:
+    def newest_action(self) -> str:
         """Return the newest action of the server; empty if there is none or Nova does not say."""
         actions = self._actions()
         return str(actions[0].get("request_id") or "") if actions else ""
 
-    def operate(self, step: Step, resumed: bool, mark: str) -> str:
+    def operate(self, step: ChainStep, resumed: bool, newest_action: str) -> str:
         """Reboot, rebuild or recreate the server and wait; return its id.
 
         :raises StepFailed: it did not succeed.
@@ -124,7 +123,7 @@ class Servers:
         if not node.physical_id and step.name != RECREATE:
             raise StepFailed("the node has no server in Nova: only RECREATE can give it one")
         try:
-            done = self._finished(step, mark) if resumed else ""
+            done = self._finished(step, newest_action) if resumed else ""
             if done:
                 return done
             params = dict(step.params)
@@ -141,21 +140,21 @@ class Servers:
             raise StepFailed("Senlin could not do it for this server")
         return str(server or node.physical_id)
 
-    def _finished(self, step: Step, mark: str) -> str:
+    def _finished(self, step: ChainStep, newest_action: str) -> str:
         """Wait for what an engine that died had asked of Nova; empty if it must be asked."""
-        server = self._left_behind() if step.name == RECREATE else self._asked(step, mark)
+        server = self._left_behind() if step.name == RECREATE else self._asked(step, newest_action)
         if server:
             LOG.info("%s of server %s was asked of Nova already: waiting", step.name, server)
             self.profile.compute(self._node).wait_for_server(server, _ACTIVE)
         return server
 
-    def _asked(self, step: Step, mark: str) -> str:
+    def _asked(self, step: ChainStep, newest_action: str) -> str:
         server = str(self._node.physical_id)
         if self.profile.compute(self._node).server_get(server).status in _BUSY:
             return server
-        # Without a mark nobody can tell which action is new; the three do no harm twice.
-        for action in self._actions() if mark else []:
-            if action.get("request_id") == mark:
+        # Without one nobody can tell which action is new; the three do no harm twice.
+        for action in self._actions() if newest_action else []:
+            if action.get("request_id") == newest_action:
                 break
             if action.get("action") == _NOVA_NAMES[step.name]:
                 return server

@@ -26,7 +26,7 @@ from driver.senlin import spec as spec_rules
 from driver.senlin.cluster import ChainCluster
 from driver.senlin.node import ChainNode, Orders, forget
 from driver.senlin.state import KEY
-from driver.senlin.workflows import Mistral, transport
+from driver.senlin.workflows import ChainWorkflows
 
 LOG = logging.getLogger(__name__)
 
@@ -53,11 +53,11 @@ def _schema() -> dict[str, Any]:
     )
     recovery["attempts"] = schema.Integer(
         "How often the health manager may have a node recovered before it is left to a person.",
-        default=model.Recovery.attempts,
+        default=model.RecoveryChain.attempts,
     )
     recovery["backoff"] = schema.Integer(
         "Seconds from a failed attempt to the next, doubled after each, an hour at most.",
-        default=model.Recovery.backoff,
+        default=model.RecoveryChain.backoff,
     )
     return properties
 
@@ -169,7 +169,8 @@ class WorkflowHealthPolicy(health_policy.HealthPolicy):  # type: ignore[misc]
         recovery = self.recovery
         if by_person and operation and operation != NOT_AN_OPERATION:
             params = inputs.get("operation_params")
-            step = model.Step(operation.upper(), params=params if isinstance(params, dict) else {})
+            params = params if isinstance(params, dict) else {}
+            step = model.ChainStep(operation.upper(), params=params)
             recovery = self.recovery.only(step)
         node = ChainNode.load(context, node_id=action.entity.id)
         node.orders = Orders(
@@ -210,10 +211,10 @@ class WorkflowHealthPolicy(health_policy.HealthPolicy):  # type: ignore[misc]
                 return f" {text}"
         return ""
 
-    def _mistral(self, context: Any) -> Mistral:
+    def _mistral(self, context: Any) -> ChainWorkflows:
         """Return the Mistral of whoever creates the policy; the API made a trust of them."""
         params = self._build_conn_params(context.user_id, context.project_id)
-        return Mistral(transport(drivers.SenlinDriver().workflow(params).conn))
+        return ChainWorkflows.from_connection(drivers.SenlinDriver().workflow(params).conn)
 
 
 def _is_health(kind: str) -> bool:

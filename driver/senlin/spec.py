@@ -128,11 +128,11 @@ def _modes_given_twice(properties: object) -> Iterator[str]:
             yield f"{place}: {shown(kind)} stands there twice"
 
 
-def recovery(properties: Mapping[str, Any]) -> model.Recovery:
+def recovery(properties: Mapping[str, Any]) -> model.RecoveryChain:
     """Return what properties without mistakes say about recovering."""
     detection, said = properties["detection"], properties["recovery"]
     numbers = {name: said[name] for name in ("strict", "attempts", "backoff") if name in said}
-    return model.Recovery(
+    return model.RecoveryChain(
         steps=tuple(
             _step(action, "COMPUTE" in said.get("fencing", ())) for action in said["actions"]
         ),
@@ -143,11 +143,11 @@ def recovery(properties: Mapping[str, Any]) -> model.Recovery:
     )
 
 
-def _step(action: Mapping[str, Any], fenced: bool) -> model.Step:
+def _step(action: Mapping[str, Any], fenced: bool) -> model.ChainStep:
     name, params = action["name"], action.get("params") or {}
     if name == model.RECREATE:
-        return model.Step(name, params={"fence_compute": True} if fenced else {})
+        return model.ChainStep(name, params={"fence_compute": True} if fenced else {})
     if name != model.WORKFLOW:
-        return model.Step(name, params=params)
+        return model.ChainStep(name, params=params)
     ours = {"workflow_name": "workflow", "workflow_namespace": "namespace"}
-    return model.Step(name, **{ours.get(key, key): value for key, value in params.items()})
+    return model.ChainStep(name, **{ours.get(key, key): value for key, value in params.items()})

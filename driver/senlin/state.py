@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from driver.senlin.model import Recovery
+from driver.senlin.model import RecoveryChain
 
 KEY = "recovery_chain"
 # After so long, what a dead engine left says nothing about the node any more.
@@ -32,7 +32,7 @@ class State:
     :param began: when it was begun.
     :param execution: the id of its execution.
     :param sent: whether Mistral is known to have that execution.
-    :param mark: the newest action of the server before the step.
+    :param newest_action: the newest action of the server before the step.
     :param notes: what was done, one clause each.
     :param running: false as soon as the chain ended, and how is known.
     :param saved: when this was written.
@@ -51,7 +51,7 @@ class State:
     began: float = 0.0
     execution: str = ""
     sent: bool = False
-    mark: str = ""
+    newest_action: str = ""
     notes: tuple[str, ...] = ()
     running: bool = True
     saved: float = 0.0
@@ -84,12 +84,17 @@ class State:
         """Return what is kept in the node's data."""
         return {**vars(self), "notes": list(self.notes), "saved": now}
 
-    def begun(self, node: str, now: float, workflow: bool, mark: str = "") -> "State":
+    def begun(self, node: str, now: float, workflow: bool, newest: str = "") -> "State":
         """Return the state before the effect of the present step."""
         name = f"{self.action}:{node}:{self.step}"
         execution = str(uuid.uuid5(_NAMESPACE, name)) if workflow else ""
         return dataclasses.replace(
-            self, started=True, began=now, execution=execution, sent=False, mark=mark
+            self,
+            started=True,
+            began=now,
+            execution=execution,
+            sent=False,
+            newest_action=newest,
         )
 
     def next(self, note: str, server: str) -> "State":
@@ -103,7 +108,7 @@ class State:
             began=0.0,
             execution="",
             sent=False,
-            mark="",
+            newest_action="",
         )
 
     def ended(self, now: float, reason: str) -> "State":
@@ -149,7 +154,7 @@ class Decision:
     abandoned: str = field(default="")
 
 
-def decide(old: State | None, request: Request, recovery: Recovery, now: float) -> Decision:
+def decide(old: State | None, request: Request, recovery: RecoveryChain, now: float) -> Decision:
     """Return what is done about a request.
 
     :param old: what the node's data say.

@@ -1,121 +1,97 @@
 """Mistral, as a chain sees it: answers, refusals and what may pass."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
-from driver.errors import DriverError, NotFoundError, RefusedError, UnreachableError, mask_secrets
-from driver.mistral.records import EXECUTION_ENDED, Record
-from driver.mistral.transport import Transport
-from driver.senlin.chain import Passing, Seen, StepFailed
+from driver.errors import DriverError, NotFoundError, RefusedError
+from driver.mistral.client import MistralClient
+from driver.mistral.records import Execution
 from driver.senlin.inputs import Declared, declared
-from driver.senlin.model import Step
+from driver.senlin.model import ChainStep, ExecutionSeen, StepFailed, Transient
 
 _FIELDS = "id,state,state_info"
 # Creating a policy waits for it, and Senlin's API waits for that for a minute.
 _TIMEOUT = 20.0
 
 
-def transport(connection: Any) -> Transport:
-    """Return requests to the Mistral of a cloud, each tried once: chains ask again themselves.
+class ChainWorkflows:
+    """The workflows and executions of the cluster's owner.
 
-    :param connection: of openstacksdk.
-    """
-    return Transport.from_connection(connection, patience=0)
-
-
-class Mistral:
-    """The Mistral of the cluster's owner.
-
-    :param requests: how it is reached.
+    :param mistral: as the owner reaches it.
     """
 
-    def __init__(self, requests: Transport) -> None:
-        self._requests = requests
+    def __init__(self, mistral: MistralClient) -> None:
+        self._mistral = mistral
 
-    def declared(self, step: Step) -> Declared:
+    @classmethod
+    def from_connection(cls, connection: Any) -> "ChainWorkflows":
+        """Use the cloud of an openstacksdk connection; chains themselves ask again."""
+        return cls(MistralClient.from_connection(connection, patience=0, timeout=_TIMEOUT))
+
+    def declared(self, step: ChainStep) -> Declared:
         """Return what the workflow of a step takes.
 
-        :raises Passing: Mistral gave no usable answer.
+        :raises Transient: Mistral gave no usable answer.
         :raises StepFailed: there is no such workflow, or Mistral refuses to show it.
         """
         where = f" in namespace {step.namespace}" if step.namespace else ""
-        path = f"/workflows/{quote(step.workflow, safe='')}"
-        try:
-            return declared(self._call("GET", path, params={"namespace": step.namespace}))
-        except NotFoundError:
-            raise StepFailed(
-                f"workflow {step.workflow} does not exist in Mistral{where}, or not for the "
-                "project of the cluster"
-            ) from None
-        except RefusedError as error:
-            raise StepFailed(str(error)) from None
+        with _told():
+            try:
+                return declared(self._mistral.workflow(step.workflow, step.namespace))
+            except NotFoundError:
+                raise StepFailed(
+                    f"workflow {step.workflow} does not exist in Mistral{where}, or not for the "
+                    "project of the cluster"
+                ) from None
 
     def start(
-        self, step: Step, execution: str, inputs: Mapping[str, Any], description: str
-    ) -> Seen:
+        self, step: ChainStep, execution: str, inputs: Mapping[str, Any], description: str
+    ) -> ExecutionSeen:
         """Start a workflow; if an execution of this id is there, return that one.
 
-        :raises Passing: Mistral gave no usable answer.
+        :raises Transient: Mistral gave no usable answer.
         :raises StepFailed: Mistral will not do it.
         """
-        body = {
-            "id": execution,
-            "workflow_name": step.workflow,
-            "workflow_namespace": step.namespace,
-            "input": dict(inputs),
-            "description": description,
-        }
-        try:
-            return _seen(self._call("POST", "/executions", json=body))
-        except RefusedError as error:
-            raise StepFailed(str(error)) from None
+        with _told():
+            return _seen(
+                self._mistral.start(step.workflow, inputs, execution, description, step.namespace)
+            )
 
-    def look(self, execution: str) -> Seen | None:
+    def look(self, execution: str) -> ExecutionSeen | None:
         """Return an execution, None if it is not there.
 
-        :raises Passing: Mistral gave no usable answer.
+        :raises Transient: Mistral gave no usable answer.
         """
-        path = f"/executions/{execution}"
-        try:
-            return _seen(self._call("GET", path, params={"fields": _FIELDS}))
-        except NotFoundError:
-            return None
-        except RefusedError as error:
-            # Asking harms nothing: a refusal may pass as well.
-            raise Passing(str(error)) from None
+        with _told():
+            try:
+                return _seen(self._mistral.execution(execution, _FIELDS))
+            except NotFoundError:
+                return None
+            except RefusedError as error:
+                # Asking harms nothing: a refusal may pass as well.
+                raise Transient(str(error)) from None
 
     def cancel(self, execution: str) -> bool:
         """Cancel an execution if it has not ended; return whether it will not go on."""
-        path = f"/executions/{execution}"
         try:
-            if self._call("GET", path, params={"fields": _FIELDS})["state"] in EXECUTION_ENDED:
-                return True
-            self._call("PUT", path, json={"state": "CANCELLED"})
+            if not self._mistral.execution(execution, _FIELDS).ended:
+                self._mistral.cancel(execution)
         except NotFoundError:
             return True
-        except (Passing, RefusedError, StepFailed, KeyError):
+        except DriverError:
             return False
         return True
 
-    def _call(self, method: str, path: str, **options: Any) -> Record:
-        try:
-            return self._requests.call(method, path, timeout=_TIMEOUT, **options)
-        except RefusedError as error:
-            if error.status >= 500 and not _final(str(error)):
-                raise Passing(str(error)) from None
-            raise
-        except UnreachableError as error:
-            raise Passing(str(error)) from None
-        except DriverError as error:
-            raise StepFailed(str(error)) from None
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Tell a chain whether what went wrong may pass."""
+    try:
+        yield
+    except DriverError as error:
+        raise (Transient if error.may_pass else StepFailed)(str(error)) from None
 
 
-def _final(text: str) -> bool:
-    """Return whether a 500 is an answer: Mistral's engine says over RPC what its API passes on."""
-    return "not found" in text.lower() or "Invalid input" in text
-
-
-def _seen(record: Record) -> Seen:
-    info = " ".join((record.get("state_info") or "").split())
-    return Seen(record.get("state") or "", mask_secrets(info).rstrip("."))
+def _seen(execution: Execution) -> ExecutionSeen:
+    return ExecutionSeen(execution.state, " ".join(execution.state_info.split()).rstrip("."))

@@ -2,6 +2,7 @@
 
 import json
 import types
+import urllib.parse
 
 from driver.mistral.client import MistralClient
 from driver.mistral.transport import Transport
@@ -30,7 +31,10 @@ class Response:
     def __init__(self, status_code, body, token=None):
         self.status_code = status_code
         self.text = body if isinstance(body, str) else json.dumps(body)
-        self.request = types.SimpleNamespace(headers={"X-Auth-Token": token} if token else {})
+        headers = {"X-Auth-Token": token} if token else {}
+        # python-mistralclient writes these into its log
+        self.request = types.SimpleNamespace(headers=headers, method="")
+        self.url = ""
 
     def json(self):
         return json.loads(self.text)
@@ -58,9 +62,15 @@ class FakeApi:
     def get_project_id(self):
         return self.project_id
 
-    def request(self, path, method, raise_exc, timeout, **options):
+    def request(self, url, method, raise_exc, timeout, **options):
+        """Take a request; what was sent is kept as ``params``, ``json`` and ``text``."""
         assert raise_exc is False
         assert timeout > 0
+        path, _, query = url.partition("?")
+        options["params"] = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        if data := options.pop("data", None):
+            kind = "json" if options["headers"]["content-type"] == "application/json" else "text"
+            options[kind] = json.loads(data) if kind == "json" else data.decode("utf-8")
         self.requests.append((method, path, options))
         if self.faults:
             fault = self.faults.pop(0)
@@ -78,14 +88,14 @@ class FakeApi:
         return Response(200, page(parts[0], records, dict(options.get("params") or {})))
 
     def _post_workbooks(self, parts, options):
-        text = options["data"].decode()
+        text = options["text"]
         if parts[-1] == "validate":
             error = self.invalid.get(text)
             return Response(200, {"valid": False, "error": error} if error else {"valid": True})
         return self._write(text, options, new=True)
 
     def _put_workbooks(self, parts, options):
-        return self._write(options["data"].decode(), options, new=False)
+        return self._write(options["text"], options, new=False)
 
     def _write(self, text, options, new):
         name = next(line[6:] for line in text.splitlines() if line.startswith("name: "))
@@ -207,4 +217,4 @@ def refusal(status, text, token=None):
 
 def fake_mistral(api, patience=15.0, clock=None):
     clock = clock or Clock()
-    return MistralClient(Transport(api, patience, clock.sleep, clock))
+    return MistralClient(Transport(api, patience, sleep=clock.sleep, clock=clock))

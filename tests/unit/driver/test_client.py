@@ -257,5 +257,5 @@ def test_a_workbook_whose_creation_arrived_unanswered_is_still_installed(api):
 def test_the_text_of_a_workbook_is_sent_as_utf_8(api):
     fake_mistral(api).create_workbook("name: recovery.host\ndescription: für alle\n")
     _, _, options = api.requests[0]
-    assert options["data"].decode("utf-8").endswith("für alle\n")
-    assert options["headers"] == {"Content-Type": "text/plain; charset=utf-8"}
+    assert options["text"].endswith("für alle\n")
+    assert options["headers"] == {"content-type": "text/plain"}

@@ -17,7 +17,7 @@ from driver.commands.sync import Sync
 from driver.errors import DriverError, WorkflowMissingError
 from driver.recoveries import progress
 from driver.workbooks.files import InvalidWorkbooksError
-from tests.unit.driver.fake_mistral import Clock, FakeApi, fake_mistral
+from tests.unit.driver.fake_mistral import Clock, FakeApi, Response, fake_mistral
 
 MOVED = {
     "id": "1",
@@ -404,10 +404,10 @@ def test_the_client_is_made_for_the_cloud_of_the_connection(override):
     class Session(session.Session):
         def request(self, url, method, endpoint_filter=None, endpoint_override=None, **options):
             calls.append((url, endpoint_filter, endpoint_override))
-            return types.SimpleNamespace(status_code=200, json=lambda: {"actions": []})
+            return Response(200, {"actions": []})
 
     connection = types.SimpleNamespace(session=Session(), config=config)
     client = osc_plugin.make_client(types.SimpleNamespace(sdk_connection=connection))
     assert client.actions() == []
     wanted = {"service_type": "workflowv2", "interface": "internal", "region_name": "two"}
-    assert calls == [("/actions", wanted, override)]
+    assert calls == [("/actions?fields=name%2Cinput", wanted, override)]

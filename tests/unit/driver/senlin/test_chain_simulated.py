@@ -6,18 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driver.senlin import chain
-from driver.senlin.model import CONTINUE, NAMES, STOP, WORKFLOW, Recovery, Step
+from driver.senlin.model import CONTINUE, NAMES, STOP, WORKFLOW, ChainStep, RecoveryChain
 from driver.senlin.state import Answer
-from tests.unit.driver.senlin.fake_world import FakeWorld, Killed, decided
+from tests.unit.driver.senlin.fake_adapter import FakeAdapter, Killed, decided
 
 ENDS = ["SUCCESS", "SUCCESS", "SUCCESS", "ERROR", "CANCELLED", "PAUSED"]
 MOST_ENGINES = 60
 
 steps = st.builds(
     lambda name, workflow, on_error, on_paused: (
-        Step(name, workflow=workflow, timeout=120, on_error=on_error, on_paused=on_paused)
+        ChainStep(name, workflow=workflow, timeout=120, on_error=on_error, on_paused=on_paused)
         if name == WORKFLOW
-        else Step(name)
+        else ChainStep(name)
     ),
     st.sampled_from(NAMES),
     st.sampled_from(["a", "b", "c", "missing"]),
@@ -38,35 +38,35 @@ steps = st.builds(
 def test_whenever_engines_die_the_chain_ends_and_nothing_is_done_twice(
     chosen, ends, looks, deaths, away, lost
 ):
-    world = FakeWorld(ends, looks)
-    world.away, world.lose_answer = away, lost
-    world.deaths.extend(sorted(set(deaths)))
-    recovery = Recovery(tuple(chosen))
+    adapter = FakeAdapter(ends, looks)
+    adapter.away, adapter.lose_answer = away, lost
+    adapter.deaths.extend(sorted(set(deaths)))
+    recovery = RecoveryChain(tuple(chosen))
     outcome = None
     for number in range(MOST_ENGINES):
-        decision = decided(world, recovery, f"action-{number}")
-        assert decision.answer is (Answer.RESUME if world.data else Answer.BEGIN)
+        decision = decided(adapter, recovery, f"action-{number}")
+        assert decision.answer is (Answer.RESUME if adapter.data else Answer.BEGIN)
         try:
-            outcome = chain.run(recovery.steps, decision.state, world)
+            outcome = chain.run(recovery.steps, decision.state, adapter)
             break
         except Killed:
-            world.clock += 10
+            adapter.clock += 10
     assert outcome is not None, "the chain did not end"
-    _each_execution_once(world)
-    _operations_in_order(world, chosen)
+    _each_execution_once(adapter)
+    _operations_in_order(adapter, chosen)
     done = len(outcome.state.notes)
     assert done == len(chosen) if not outcome.failure else done < len(chosen)
-    assert all(seen.state != "RUNNING" for seen in world.executions.values())
+    assert all(seen.state != "RUNNING" for seen in adapter.executions.values())
 
 
-def _each_execution_once(world):
+def _each_execution_once(adapter):
     ids = collections.defaultdict(set)
-    for _, step, execution in world.posts:
+    for _, step, execution in adapter.posts:
         ids[step].add(execution)
     assert all(len(of_step) == 1 for of_step in ids.values()), "a step was posted under two ids"
     assert len({next(iter(of_step)) for of_step in ids.values()}) == len(ids)
 
 
-def _operations_in_order(world, chosen):
+def _operations_in_order(adapter, chosen):
     wanted = [step.name for step in chosen if step.name != WORKFLOW]
-    assert [name for name, _ in world.nova] == wanted[: len(world.nova)]
+    assert [name for name, _ in adapter.nova] == wanted[: len(adapter.nova)]

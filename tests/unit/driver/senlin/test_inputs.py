@@ -5,8 +5,7 @@ import json
 import pytest
 
 from driver.senlin import check, inputs
-from driver.senlin.chain import Passing, StepFailed
-from driver.senlin.model import REBUILD, WORKFLOW, Recovery, Step
+from driver.senlin.model import REBUILD, WORKFLOW, ChainStep, RecoveryChain, StepFailed, Transient
 
 FACTS = {name: f"the {name}" for name in inputs.IMPLICIT}
 API = {"interface": json.dumps({"input": ["node_id", "host", {"reason": "a, b"}], "output": []})}
@@ -14,7 +13,7 @@ WANTED = {"node_id": False, "host": False, "reason": True}
 
 
 def step(**given):
-    return Step(WORKFLOW, workflow="w", inputs=given)
+    return ChainStep(WORKFLOW, workflow="w", inputs=given)
 
 
 class Catalogue:
@@ -28,7 +27,7 @@ class Catalogue:
 
 
 def problems(answer, *steps):
-    return check.workflows(Recovery(steps), lambda: Catalogue(answer))
+    return check.workflows(RecoveryChain(steps), lambda: Catalogue(answer))
 
 
 def test_the_interface_of_a_workflow_is_read():
@@ -53,11 +52,11 @@ def test_every_implicit_input_is_documented():
 
 
 def test_a_policy_that_fits_has_no_problems():
-    assert problems(WANTED, Step(REBUILD), step(host="h")) == []
+    assert problems(WANTED, ChainStep(REBUILD), step(host="h")) == []
 
 
 def test_a_missing_input_is_told_with_its_place():
-    assert problems(WANTED, Step(REBUILD), step()) == [
+    assert problems(WANTED, ChainStep(REBUILD), step()) == [
         "recovery.actions[1].params.inputs.host is missing, but workflow w needs it"
     ]
 
@@ -74,7 +73,7 @@ def test_a_workflow_that_does_not_exist_is_told():
     assert found == ["recovery.actions[0].params.workflow_name: workflow w does not exist"]
 
 
-@pytest.mark.parametrize("error", [Passing("no answer"), ValueError("odd")])
+@pytest.mark.parametrize("error", [Transient("no answer"), ValueError("odd")])
 def test_a_mistral_that_cannot_be_asked_is_one_problem(error):
     found = problems(error, step(host="h"), step(host="h"))
     assert len(found) == 1
@@ -82,4 +81,4 @@ def test_a_mistral_that_cannot_be_asked_is_one_problem(error):
 
 
 def test_mistral_is_not_asked_for_nothing():
-    assert check.workflows(Recovery((Step(REBUILD),)), lambda: 1 / 0) == []
+    assert check.workflows(RecoveryChain((ChainStep(REBUILD),)), lambda: 1 / 0) == []

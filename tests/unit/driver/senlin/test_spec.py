@@ -56,7 +56,7 @@ def test_a_good_policy_is_read():
         "WORKFLOW migrate",
         "RECREATE",
     ]
-    assert recovery.steps[0] == model.Step("WORKFLOW", workflow="prepare", inputs={"a": 1})
+    assert recovery.steps[0] == model.ChainStep("WORKFLOW", workflow="prepare", inputs={"a": 1})
     assert recovery.steps[2].params == {"type": "SOFT"}
     last = recovery.steps[3]
     assert (last.namespace, last.timeout, last.on_error) == ("ours", 600, "continue")

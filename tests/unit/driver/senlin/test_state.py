@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver.senlin.model import POLLING, Recovery, Step
+from driver.senlin.model import POLLING, ChainStep, RecoveryChain
 from driver.senlin.state import KEY, STALE, Answer, Request, State, decide
 
-RECOVERY = Recovery((Step("REBUILD"),), attempts=3, backoff=60)
+RECOVERY = RecoveryChain((ChainStep("REBUILD"),), attempts=3, backoff=60)
 NOW = 10_000_000.0
 OLD = State("action-1", "digest", "server-1", saved=NOW - 30)
 RUNNING = dataclasses.replace(OLD, step=1, started=True, execution="execution-1")
@@ -139,5 +139,5 @@ def test_executions_of_other_steps_and_actions_have_other_ids():
 def test_whether_the_health_manager_asks_again_follows_from_its_detection(
     detection, all_failed, active, again
 ):
-    recovery = Recovery((), detection=detection, all_failed=all_failed)
+    recovery = RecoveryChain((), detection=detection, all_failed=all_failed)
     assert recovery.asks_again(active) is again

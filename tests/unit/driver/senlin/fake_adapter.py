@@ -1,10 +1,9 @@
-"""A world for chains in memory: Nova, Mistral and Senlin's database outlive the engine."""
+"""A adapter for chains in memory: Nova, Mistral and Senlin's database outlive the engine."""
 
 import collections
 import dataclasses
 
-from driver.senlin.chain import Passing, Seen, StepFailed, Stopped
-from driver.senlin.model import RECREATE, Step
+from driver.senlin.model import RECREATE, ChainStep, ExecutionSeen, StepFailed, Stopped, Transient
 from driver.senlin.state import KEY, Request, State, decide
 
 NODE = "node-1"
@@ -20,7 +19,7 @@ class Execution:
 
     end: str
     looks: int
-    inputs: Step
+    inputs: ChainStep
     state: str = "RUNNING"
     info: str = ""
 
@@ -31,11 +30,11 @@ class Execution:
             if self.looks < 0:
                 self.state = self.end
                 self.info = "it broke" if self.end == "ERROR" else ""
-        return Seen(self.state, self.info)
+        return ExecutionSeen(self.state, self.info)
 
 
-class FakeWorld:
-    """A :class:`driver.senlin.chain.World` whose every call may be the engine's last.
+class FakeAdapter:
+    """A :class:`driver.senlin.chain.ChainAdapter` whose every call may be the engine's last.
 
     :param ends: of the executions of the steps, by the name of the workflow.
     :param looks: until an execution ends.
@@ -64,7 +63,7 @@ class FakeWorld:
         self._call()
         if self.away:
             self.away -= 1
-            raise Passing("Mistral does not answer")
+            raise Transient("Mistral does not answer")
 
     def now(self):
         return self.clock
@@ -98,7 +97,7 @@ class FakeWorld:
             self.executions[state.execution] = Execution(end, self.looks, step)
         if self.lose_answer:
             self.lose_answer = False
-            raise Passing("the answer was lost")
+            raise Transient("the answer was lost")
         self._call()
         return self.executions[state.execution].look()
 
@@ -115,13 +114,13 @@ class FakeWorld:
         self.cancelled.append(execution)
         return True
 
-    def mark(self):
+    def newest_action(self):
         self._call()
         return str(len(self.nova))
 
-    def operate(self, step, resumed, mark):
+    def operate(self, step, resumed, newest_action):
         self._call()
-        asked = [name for name, _ in self.nova[int(mark or 0) :]]
+        asked = [name for name, _ in self.nova[int(newest_action or 0) :]]
         if not (resumed and step.name in asked):
             assert State.read(self.data).started, "Nova was asked before that was kept"
             if step.name == RECREATE:
@@ -137,11 +136,11 @@ class FakeWorld:
         return self.active
 
 
-def decided(world, recovery, action, by_person=False, well=False):
-    """What is done about a request, with the state that the world keeps."""
+def decided(adapter, recovery, action, by_person=False, well=False):
+    """What is done about a request, with the state that the adapter keeps."""
     digest = recovery.digest("policy")
-    request = Request(action, digest, world.server, well, by_person)
-    return decide(State.read(world.data), request, recovery, world.clock)
+    request = Request(action, digest, adapter.server, well, by_person)
+    return decide(State.read(adapter.data), request, recovery, adapter.clock)
 
 
 def stopped(write=True, cancel=True):

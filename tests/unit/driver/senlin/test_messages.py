@@ -3,11 +3,11 @@
 import dataclasses
 
 from driver.senlin import messages
-from driver.senlin.model import REBUILD, WORKFLOW, Recovery, Step
+from driver.senlin.model import REBUILD, WORKFLOW, ChainStep, RecoveryChain
 from driver.senlin.state import State
 
-STEPS = (Step(WORKFLOW, workflow="prepare"), Step(REBUILD))
-RECOVERY = Recovery(STEPS, attempts=3, backoff=60)
+STEPS = (ChainStep(WORKFLOW, workflow="prepare"), ChainStep(REBUILD))
+RECOVERY = RecoveryChain(STEPS, attempts=3, backoff=60)
 STATE = dataclasses.replace(State("a", "d", "s"), notes=("1 WORKFLOW prepare",), failed=0.0)
 
 
