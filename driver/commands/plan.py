@@ -61,15 +61,15 @@ class Planning(base.Watching):
         return told
 
 
-class Lister(Planning, base.Lister):
+class PlanLister(Planning, base.Lister):
     """A command whose result is a list."""
 
 
-class ShowOne(Planning, base.ShowOne):
+class PlanShowOne(Planning, base.ShowOne):
     """A command whose result is one thing."""
 
 
-class RunPlan(Lister):
+class RunPlan(PlanLister):
     """Run an action plan: Watcher's, or one of the format in docs/action-plans.md.
 
     It is started once: a plan with the same uuid that was started before is left as it is, and
@@ -108,7 +108,7 @@ class RunPlan(Lister):
         return _ACTION_COLUMNS, [_action_row(action) for action in status.actions]
 
 
-class ListPlans(Lister):
+class ListPlans(PlanLister):
     """List the action plans that were run, newest first."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -127,7 +127,7 @@ class ListPlans(Lister):
         return _LIST_COLUMNS, [_row(plan) for plan in islice(found, parsed_args.limit)]
 
 
-class ShowPlan(ShowOne):
+class ShowPlan(PlanShowOne):
     """Show an action plan: how it stands or ended, and the tree of its actions."""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -148,7 +148,7 @@ class ShowPlan(ShowOne):
         return tuple(shown), tuple(shown.values())
 
 
-class CancelPlan(ShowOne):
+class CancelPlan(PlanShowOne):
     """Cancel an action plan: nothing new starts, and live migrations are aborted.
 
     What Nova cannot abort is waited for, and what has been done stays done.
@@ -169,7 +169,7 @@ class CancelPlan(ShowOne):
         return _control(control, self.plans.read(control.plan).actions)
 
 
-class RollBackPlan(ShowOne):
+class RollBackPlan(PlanShowOne):
     """Undo the actions of a plan that have succeeded, in reverse order.
 
     Servers that are gone or were moved since are left alone.

@@ -87,9 +87,9 @@ def _one_plan(documents: list[YamlNode], file: str, problems: list[Problem]) -> 
     shows = [one for one in shows if one not in whole or "uuid" in one.value]
     if len(lists) != 1 or len(shows) > 1:
         place = documents[-1].place if documents else Place(file, 1)
-        found = f"{len(shows)} of plans and {len(lists)} of lists of actions"
-        hint = "expected is one plan with its `actions`, or Watcher's plan and its actions"
-        problems.append(Problem(place, f"not one action plan but {found}; {hint}"))
+        found = f"plans found: {len(shows)}, lists of actions: {len(lists)}"
+        wanted = "expected one plan with its `actions`, or Watcher's plan and its actions"
+        problems.append(Problem(place, f"{wanted}; {found}"))
         return None
     return _watchers(shows[0] if shows else None, lists[0], problems)
 

@@ -116,12 +116,12 @@ def read_documents(
     :returns: what could be read.
     """
     text = text.removeprefix("\ufeff")
-    lines = _Lines(text)
+    lines = _LineNumbers(text)
     try:
         return [
             document
             for start, part in _parts(text)
-            for document in _Reader(part, file, lines, start, problems, notation).documents()
+            for document in _NodeReader(part, file, lines, start, problems, notation).documents()
         ]
     except _TooDeep:
         return []  # reported already
@@ -147,7 +147,7 @@ class _TooDeep(Exception):
     """The rest is not read; why is reported already."""
 
 
-class _Lines:
+class _LineNumbers:
     """The lines of a text as editors count them: YAML's marks see more line ends."""
 
     def __init__(self, text: str) -> None:
@@ -176,14 +176,14 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
     yield from found
 
 
-class _Reader:
+class _NodeReader:
     """Builds nodes from YAML's events: these still show each tag, anchor and quote."""
 
     def __init__(
         self,
         text: str,
         file: str,
-        lines: _Lines,
+        lines: _LineNumbers,
         start: int,
         problems: list[Problem],
         notation: Notation | None,
@@ -201,7 +201,7 @@ class _Reader:
                 yield self._node(next(self._events), "", 0)
 
     def _node(self, event: yaml.Event, path: str, depth: int) -> YamlNode:
-        # Not the mark's line: see _Lines
+        # Not the mark's line: see _LineNumbers
         index = event.start_mark.index if event.start_mark else 0
         place = Place(self._file, self._lines.of(self._start + index), path)
         if depth > _DEEPEST:

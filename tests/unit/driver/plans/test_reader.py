@@ -203,8 +203,8 @@ def stop(uuid, *parents, **more):
         (json.dumps({"uuid": PLAN, "actions": 1}), "actions: expected a list of actions, not 1"),
         (json.dumps({**SHOW, "State": "ONGOING"}) + json.dumps(LIST), "the plan is 'ONGOING'"),
         (json.dumps({**SHOW, "UUID": C}) + json.dumps(LIST), f"an action of another plan, {PLAN}"),
-        (json.dumps(SHOW), "not one action plan but 1 of plans and 0 of lists of actions"),
-        ("", "plan.yaml:1: not one action plan but 0 of plans and 0 of lists"),
+        (json.dumps(SHOW), "its actions; plans found: 1, lists of actions: 0"),
+        ("", "plan.yaml:1: expected one plan with its `actions`, or Watcher's"),
         (
             json.dumps([{**LIST[1], "Parameters": 1}]),
             "[0].Parameters: expected the parameters of resize, not 1",
