@@ -212,13 +212,14 @@ class NextTry:
         }
 
     def _details(self, line: Any) -> dict[str, Any]:
-        more: dict[str, Any] = {
+        more = {
             "type": "migrate",
             "kind": self.kind,
             "from": self.at_first["host"],
             "to": None,
+            "undo": None,
+            "tried": self.tried,
         }
-        more |= {"undo": None, "tried": self.tried}
         return preparation.details(self.at_first, self.options, line, **more)
 
     def _tries(self) -> str:

@@ -4,6 +4,7 @@ A node is a server that somebody else manages, most often a node of a Senlin clu
 done with it here is one step of a chain, between a REBUILD and a REBOOT of theirs.
 """
 
+import itertools
 from typing import Any
 
 from mistral_actions import inputs
@@ -13,6 +14,7 @@ from mistral_actions.inputs import Option
 from mistral_actions.nodes.plans import PreparationPlan
 from mistral_actions.recovery_plan import Options, ServerOnHost
 from mistral_actions.servers import lines
+from mistral_actions.servers.others import recovered_already
 from mistral_actions.servers.state import busy, is_deleted, is_our_lock
 from mistral_actions.services.nova import Nova
 
@@ -77,13 +79,20 @@ def refuse_a_second(running: Any, server: dict[str, Any]) -> None:
     :raises Refused: RECOVERY_RUNNING.
     """
     names = (server["id"], server.get("OS-EXT-SRV-ATTR:host") or server["id"])
-    for other in (one for found in running or [] for one in found):
+    for other in itertools.chain.from_iterable(running or []):
         if other["decided"] and str(other["of"]).lower() in names:
-            raise Refused(
-                f"{server['name']}, or its host, is being recovered already, by execution"
-                f" {other['id']}. Watch that one, or cancel it first. Nothing was changed.",
-                "RECOVERY_RUNNING",
-            )
+            raise recovered_already(f"{server['name']}, or its host,", other["id"])
+
+
+def member_missing(error: Forbidden, what: str) -> Forbidden:
+    """Return the refusal of Nova with a sentence that says whose rights are meant.
+
+    :param what: what needs them.
+    """
+    return Forbidden(
+        f"{error.message} {what} needs the role member in the project of the server; a Senlin"
+        " policy has the rights of the cluster's owner. Nothing was changed."
+    )
 
 
 def about(server: dict[str, Any]) -> ServerOnHost:
@@ -188,10 +197,7 @@ class RecordRecovery(RecoveryAction):
         try:
             nova.update_metadata(own["id"], doing, metadata)
         except Forbidden as error:
-            raise Forbidden(
-                f"{error.message} This needs the role member in the project of the server; a"
-                " Senlin policy has the rights of the cluster's owner. Nothing was changed."
-            ) from None
+            raise member_missing(error, "This") from None
         except NotFound:
             raise Failed(f"{own['name']} was deleted meanwhile.", "GONE") from None
         except Conflict:

@@ -155,10 +155,7 @@ def _may_rebuild(nova: Nova, own: ServerOnHost) -> None:
     try:
         nova.act(own["id"], doing, {"rebuild": {"imageRef": NO_IMAGE}})
     except Forbidden as error:
-        raise Forbidden(
-            f"{error.message} A rebuild needs the role member in the project of the server; a"
-            " Senlin policy has the rights of the cluster's owner. Nothing was changed."
-        ) from None
+        raise preparation.member_missing(error, "A rebuild") from None
     except Conflict as error:
         raise Refused(f"{error.message} Nothing was changed.", "WRONG_STATE") from None
     except Rejected:

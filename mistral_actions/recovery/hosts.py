@@ -18,6 +18,7 @@ from mistral_actions.inputs import Option
 from mistral_actions.recovery_plan import HostPlan, Options, Selection
 from mistral_actions.servers import lines, selection, settings
 from mistral_actions.servers.hosts import known_hosts, silence
+from mistral_actions.servers.others import recovered_already, refuse_a_second
 from mistral_actions.services.nova import Nova
 
 METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
@@ -76,8 +77,8 @@ class PlanHostRecovery(RecoveryAction):
         options = inputs.merge(OPTIONS, self.options, self.settings)
         _check_reserved_hosts(host, options)
         service = known_hosts(nova, host, *options["reserved_hosts"])[host]
-        if not dry_run:
-            refuse_a_second(host, self.records["running"])
+        if self.records["running"] and not dry_run:
+            raise recovered_already(host, self.records["running"])
         if self.records["in_flight"] and not dry_run:
             raise StillRunning(f"A step of an earlier recovery of {host} is still running.")
         found = selection.select(nova, host, options, self.records["plans"])
@@ -140,20 +141,6 @@ def _plan_report(
     return report("FAILED", "NOT_ENDED", text, details)
 
 
-def refuse_a_second(host: str, running: str | None) -> None:
-    """Refuse the recovery of a host that another one goes before.
-
-    :param running: id of that one's execution, or None.
-    :raises Refused: RECOVERY_RUNNING.
-    """
-    if running:
-        raise Refused(
-            f"{host} is being recovered already, by execution {running}."
-            " Watch that one, or cancel it first.",
-            "RECOVERY_RUNNING",
-        )
-
-
 class CheckHostFailed(RecoveryAction):
     """See whether the host has really stopped answering; polled, writes nothing.
 
@@ -174,9 +161,7 @@ class CheckHostFailed(RecoveryAction):
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return `finished`, true when the host can be taken for dead."""
         host = self.plan["host"]
-        for other in self.others:
-            if other["of"] == host and other["decided"]:
-                refuse_a_second(host, other["id"])
+        refuse_a_second(host, self.others, host)
         if any(other["of"] == host for other in self.others):
             return {"finished": False, "message": f"another recovery of {host} has just begun"}
         service = nova.compute_service(host)

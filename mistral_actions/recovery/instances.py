@@ -14,6 +14,7 @@ from mistral_actions.errors import (
 from mistral_actions.inputs import Option
 from mistral_actions.recovery_plan import InstancePlan, ServerOnHost
 from mistral_actions.servers import lines, settings
+from mistral_actions.servers.others import refuse_a_second
 from mistral_actions.servers.records import newest_action
 from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
@@ -101,13 +102,7 @@ class PlanInstanceRecovery(RecoveryAction):
             )
         if dry_run:
             return
-        for other in self.running:
-            if other["decided"] and other["of"] in (server["id"], name):
-                raise Refused(
-                    f"{name} is being recovered already, by execution {other['id']}."
-                    " Watch that one, or cancel it first.",
-                    "RECOVERY_RUNNING",
-                )
+        refuse_a_second(name, self.running, server["id"], name)
         if is_our_lock(server):
             raise Refused(
                 f"{name} is locked with the reason {server['locked_reason']!r}: that recovery"
