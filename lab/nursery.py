@@ -82,13 +82,16 @@ def watch(connection: socket.socket, main: Callable[[], object]) -> None:
     if pid == 0:
         connection.close()
         become(files, request, main)
-    for file in (0, 1, 2, *files):
+    for file in files:
         os.close(file)
     connection.sendall(f"{pid}\n".encode())
     ended = os.pidfd_open(pid)
     if ended not in select.select([ended, connection], [], [])[0]:
         os.kill(pid, signal.SIGKILL)  # nobody is there any more who would want to know
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    _, status, used = os.wait4(pid, 0)
+    status = os.waitstatus_to_exitcode(status)
+    print(f"{' '.join(request['arguments'][:4])}: status {status}, "
+          f"{used.ru_utime + used.ru_stime:.2f} s of CPU", flush=True)
     with contextlib.suppress(OSError):
         connection.sendall(f"{status}\n".encode())
     os._exit(0)
