@@ -1,16 +1,15 @@
 """What a Senlin of the lab reads: its configuration, its database, and this pack."""
 
 import shutil
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import accounts, ini
+from lab import accounts, ini, mariadb, pins
 from lab.environments import environment
 from lab.mariadb import MariaDB
 from lab.ports import choose
 from lab.process import ROOT, environment_with, run
-from lab.template import CACHE, made_once
+from lab.template import made_once
 from lab.wheel import wheel
 
 HOST = "localhost"  # the name under which the services know each other
@@ -106,8 +105,9 @@ def copy_database(data: Path) -> None:
 
 def _template() -> Path:
     """Return the data of a MariaDB after Senlin's migrations, made now if there is none."""
-    pins = zlib.crc32((ROOT / "requirements" / "senlin.txt").read_bytes())
-    template = CACHE / f"senlin-{pins:08x}"
+    makers = pins.checksum(ROOT / "requirements" / "senlin.txt", Path(__file__),
+                           Path(mariadb.__file__), Path(mariadb.program()))
+    template = pins.CACHE / f"senlin-database-{makers}"
     made_once(template, _migrate)
     return template / "mariadb"
 

@@ -1,10 +1,10 @@
 """Databases of services as their own migrations make them, kept for the next start.
 
-Migrating takes many seconds and always gives the same files, so it is done once per version, in
-``.lab/template`` of the checkout, and each cloud starts from copies.
+Migrating takes many seconds and always gives the same files, so it is done once per version, for
+all checkouts of a user, and each cloud starts from copies.
 """
 
-import fcntl
+import importlib.util
 import os
 import shutil
 import sqlite3
@@ -15,10 +15,8 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
-from lab import ini, nova_config
+from lab import ini, nova_config, pins
 from lab.process import run
-
-CACHE = Path(__file__).resolve().parent.parent / ".lab" / "template"
 
 FLAVORS = (("m1.tiny", 1, 512, 1), ("m1.small", 1, 2048, 20), ("m1.medium", 2, 4096, 40))
 
@@ -43,7 +41,10 @@ def made(services: Sequence[str], module: str) -> Path:
         process of its own, because the configuration of a service is global.
     :raises LabError: that failed.
     """
-    template = CACHE / "-".join(f"{service}-{version(service)}" for service in services)
+    makers = pins.checksum(*map(Path, (__file__, nova_config.__file__,
+                                       importlib.util.find_spec(module).origin)))
+    versions = "-".join(f"{service}-{version(service)}" for service in services)
+    template = pins.CACHE / f"{versions}-{makers}"
     made_once(template, lambda directory: run(
         sys.executable, "-m", module, "--template", str(directory)))
     return template
@@ -55,9 +56,7 @@ def made_once(target: Path, make: Callable[[Path], object]) -> None:
     :param make: fills the empty directory that it is given. Who comes meanwhile, in another
         process too, waits for it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.with_name(f"{target.name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with pins.locked(target):
         if target.exists():
             return
         scratch = Path(tempfile.mkdtemp(dir=target.parent))
