@@ -1,4 +1,4 @@
-"""Cases: a workflow's test is a YAML file.
+"""Cases: what a workflow does if its tasks come to this, as YAML; see docs/rehearsals.md.
 
 ::
 
@@ -15,16 +15,24 @@
     tasks: [plan_recovery, ...]   # in order of creation; those of sub-workflows: parent/child
     state: SUCCESS
     state_info: the exact text    # left out: there is none
-    output: {state: ...}          # like inputs, compared for the keys given, on every level
+    report: {state: ...}          # like inputs, compared for the keys given, on every level
+    output: {...}                 # the same for a workflow that returns something else
 
 A result that is only a name stands in `<directory>.results.yaml` beside the case's directory.
 """
 
 import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from driver.text.messages import listed, nearest, shown
+from driver.text.problems import Place, Problem, ProblemsError
+from driver.text.strict_yaml import YamlNode, read_document
+
+STATES = ("SUCCESS", "ERROR", "CANCELLED", "PAUSED")
+_SHARED = ".results.yaml"
+_Results = Mapping[str, dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,20 +48,179 @@ class Case:
     results: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
     inputs: dict[str, Any] = dataclasses.field(default_factory=dict)
     state_info: str | None = None
+    report: dict[str, Any] = dataclasses.field(default_factory=dict)
     output: dict[str, Any] = dataclasses.field(default_factory=dict)
+    file: str = ""
 
 
-def load(path: Path) -> Case:
-    """Read a case; unknown and missing keys are a TypeError, unknown results a KeyError."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    shared = path.parent.with_name(f"{path.parent.name}.results.yaml")
-    named = yaml.safe_load(shared.read_text(encoding="utf-8")) if shared.exists() else {}
-    content["results"] = {
-        task: [named[one] if isinstance(one, str) else one for one in _as_list(results)]
-        for task, results in content.get("results", {}).items()
+class CasesError(ProblemsError):
+    """Some files are no cases; nothing was rehearsed."""
+
+    outcome = "nothing was rehearsed"
+
+
+def read_cases(paths: Iterable[Path]) -> list[Case]:
+    """Read cases.
+
+    :param paths: files, and directories: these stand for the cases in and below them.
+    :raises CasesError: some cannot be read or are no cases: all that is wrong with all of them.
+    """
+    problems: list[Problem] = []
+    shared: dict[Path, _Results] = {}
+    found = [
+        case
+        for path in paths
+        for file in _files(path, problems)
+        if (case := _read(file, shared, problems))
+    ]
+    if problems:
+        raise CasesError(problems)
+    return found
+
+
+def _files(path: Path, problems: list[Problem]) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = [file for file in sorted(path.rglob("*.yaml")) if not file.name.endswith(_SHARED)]
+    if not files:
+        problems.append(Problem(Place(str(path)), "there is no case (*.yaml) in this directory"))
+    return files
+
+
+def _read(file: Path, shared: dict[Path, _Results], problems: list[Problem]) -> Case | None:
+    before = len(problems)
+    node = _document(file, problems)
+    if node is None:
+        return None
+    names = file.parent.absolute().with_name(f"{file.parent.absolute().name}{_SHARED}")
+    if names not in shared:
+        shared[names] = _named_results(names, problems) if names.exists() else {}
+    content = _content(node, names.name, shared[names], problems)
+    return Case(**content, file=str(file)) if len(problems) == before else None
+
+
+def _document(file: Path, problems: list[Problem]) -> YamlNode | None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problems.append(Problem(Place(str(file)), f"cannot be read: {reason}"))
+        return None
+    return read_document(text, str(file), problems)
+
+
+def _named_results(file: Path, problems: list[Problem]) -> _Results:
+    node = _document(file, problems)
+    if node is None or not _is_mapping(node, problems):
+        return {}
+    return {
+        name: one.plain() for name, one in node.value.items() if _is_result(one, {}, "", problems)
     }
-    return Case(**content)
 
 
-def _as_list(results: Any) -> list[Any]:
-    return results if isinstance(results, list) else [results]
+def _content(
+    node: YamlNode, names: str, shared: _Results, problems: list[Problem]
+) -> dict[str, Any]:
+    if not _is_mapping(node, problems):
+        return {}
+    content: dict[str, Any] = {}
+    for key, value in node.value.items():
+        if key not in _KEYS:
+            hint = nearest(key, _KEYS) or f"; a case has {listed(_KEYS)}"
+            problems.append(Problem(node.keys[key], f"there is no key {shown(key)}{hint}"))
+        elif key == "results":
+            content[key] = dict(_results(value, names, shared, problems))
+        elif _KEYS[key](value, problems):
+            content[key] = value.plain()
+    for key in ("claim", "workflow", "tasks", "state"):
+        if key not in node.value:
+            problems.append(Problem(node.place, f"the key {shown(key)} is missing"))
+    return content
+
+
+def _results(
+    node: YamlNode, names: str, shared: _Results, problems: list[Problem]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    if not _is_mapping(node, problems):
+        return
+    for task, value in node.value.items():
+        several = value.value if isinstance(value.value, list) else [value]
+        if not several:
+            problems.append(Problem(value.place, "a task that runs needs one result at least"))
+        yield (
+            task,
+            [
+                shared[one.value] if isinstance(one.value, str) else one.plain()
+                for one in several
+                if _is_result(one, shared, names, problems)
+            ],
+        )
+
+
+def _is_result(node: YamlNode, shared: _Results, names: str, problems: list[Problem]) -> bool:
+    """Say whether it is a result, or the name of one."""
+    value = node.value
+    if isinstance(value, str) and names:
+        if value not in shared:
+            message = f"{names} has no result {shown(value)}{nearest(value, shared)}"
+            problems.append(Problem(node.place, message))
+        return value in shared
+    if not (isinstance(value, dict) and len(value) == 1 and value.keys() <= {"data", "error"}):
+        message = f"a result is {{data: ...}} or {{error: ...}}, not {shown(value)}"
+        problems.append(Problem(node.place, message))
+        return False
+    return True
+
+
+def _is_mapping(node: YamlNode, problems: list[Problem]) -> bool:
+    return _is(isinstance(node.value, dict), "a mapping", node, problems)
+
+
+def _is_mapping_of_mappings(node: YamlNode, problems: list[Problem]) -> bool:
+    return _is_mapping(node, problems) and not [
+        one for one in node.value.values() if not _is_mapping(one, problems)
+    ]
+
+
+def _is_text(node: YamlNode, problems: list[Problem]) -> bool:
+    return _is(isinstance(node.value, str), "a text", node, problems)
+
+
+def _is_text_or_null(node: YamlNode, problems: list[Problem]) -> bool:
+    return node.value is None or _is_text(node, problems)
+
+
+def _is_list_of_names(node: YamlNode, problems: list[Problem]) -> bool:
+    return _is(isinstance(node.value, list), "a list of tasks", node, problems) and not [
+        one for one in node.value if not _is_text(one, problems)
+    ]
+
+
+def _is_state(node: YamlNode, problems: list[Problem]) -> bool:
+    if node.value in STATES:
+        return True
+    hint = nearest(str(node.value), STATES)
+    message = f"must be {listed(STATES)}, not {shown(node.value)}{hint}"
+    problems.append(Problem(node.place, message))
+    return False
+
+
+def _is(right: bool, what: str, node: YamlNode, problems: list[Problem]) -> bool:
+    if not right:
+        problems.append(Problem(node.place, f"must be {what}, not {shown(node.value)}"))
+    return right
+
+
+_KEYS: Mapping[str, Callable[[YamlNode, list[Problem]], bool]] = {
+    "claim": _is_text,
+    "workflow": _is_text,
+    "input": _is_mapping,
+    "environment": _is_mapping,
+    "results": _is_mapping,
+    "inputs": _is_mapping_of_mappings,
+    "tasks": _is_list_of_names,
+    "state": _is_state,
+    "state_info": _is_text_or_null,
+    "report": _is_mapping,
+    "output": _is_mapping,
+}

@@ -16,15 +16,13 @@ Nothing is left running afterwards: there is no thread to stop.
 
 import contextlib
 import copy
-import dataclasses
 import types
-from collections.abc import Callable, Iterator, KeysView, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from typing import Any
 
 import jsonschema
 from mistral import config as mistral_config
-from mistral import context
+from mistral import context, exceptions
 from mistral.db.sqlalchemy import base as db_base
 from mistral.db.v2 import api as db_api
 from mistral.engine import default_engine, post_tx_queue
@@ -39,59 +37,42 @@ from mistral.workflow import direct_workflow
 from mistral_lib import utils as mistral_utils
 from oslo_config import cfg
 
+from driver.errors import DriverError
 from driver.rehearsals.agenda import Agenda, Stopped
+from driver.rehearsals.branches import Edge
+from driver.rehearsals.comparison import Run
 from driver.rehearsals.replacements import (
     QueuedEngine,
     QueuedThread,
     ResultOf,
     ScriptedExecutor,
+    StandIns,
     VirtualScheduler,
     task_path,
     validate,
 )
 
 ENVIRONMENT = "recovery"
+_FAILURES = (exceptions.MistralException, exceptions.MistralError)
 _ERRORS = {"ValidationError": jsonschema.ValidationError}
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """What became of a workflow.
-
-    :param state: Mistral's state at the end.
-    :param state_info: what Mistral says about it; None if nothing.
-    :param output: what the workflow returned.
-    :param tasks: paths of its tasks and those of its sub-workflows, in order of creation.
-    :param workflows: names of those that ran.
-    :param edges: transitions taken: workflow, task, event, target.
-    :param seconds: how long it took, in virtual time.
-    :param stopped: why it could not end; None if it did.
-    """
-
-    state: str
-    state_info: str | None
-    output: dict[str, Any]
-    tasks: list[str]
-    workflows: set[str]
-    edges: set[tuple[str, str, str, str]]
-    seconds: float
-    stopped: Stopped | None
+class WorkbookRefusedError(DriverError):
+    """Mistral does not take a workbook; the text is what it says."""
 
 
 class VirtualMistral:
-    """The engine with its database. Mistral's modules are changed during its calls only.
+    """The engine with its database in memory; Mistral's modules are changed during calls only."""
 
-    :param database: path of the SQLite file.
-    """
-
-    def __init__(self, database: Path) -> None:
+    def __init__(self) -> None:
         self._agenda = Agenda()
         self._engine = default_engine.DefaultEngine()
         client = QueuedEngine(self._agenda, self._engine)
         self._executor = ScriptedExecutor(client)
-        self._edges: set[tuple[str, str, str, str]] = set()
+        self._edges: set[Edge] = set()
+        self._stand_ins = StandIns()
         self._options = (
-            ("database", "connection", f"sqlite:///{database}"),
+            ("database", "connection", "sqlite://"),
             ("database", "sqlite_synchronous", False),
             ("pecan", "auth_enable", False),
             # a check every few seconds that finds executions which the engine forgot
@@ -115,10 +96,10 @@ class VirtualMistral:
         # another part of this process may have loaded keystonemiddleware, which then wants it
         with contextlib.suppress(cfg.NoSuchOptError, cfg.NoSuchGroupError):
             cfg.CONF.set_default("auth_url", "http://127.0.0.1:1", "keystone_authtoken")
-        mistral_config.parse_args(args=[])
+        _configure()
         with self._at_work():
             db_api.setup_db()
-            action_service.get_system_action_provider()
+            action_service.get_system_action_provider().add_action_provider(self._stand_ins)
             for module, name in ((action_service, "_SYSTEM_PROVIDER"), (db_base, "_facade")):
                 self._replaced[module, name] = getattr(module, name)
 
@@ -153,9 +134,27 @@ class VirtualMistral:
         return find_and_record
 
     def install(self, text: str) -> None:
-        """Create a workbook, with Mistral's own validation."""
+        """Create a workbook, with Mistral's own validation.
+
+        :raises WorkbookRefusedError: it is not valid.
+        """
         with self._at_work():
-            workbooks.create_workbook_v2(text)
+            try:
+                workbooks.create_workbook_v2(text)
+            except _FAILURES as error:
+                raise WorkbookRefusedError(" ".join(str(error).split())) from error
+
+    def stand_in_for(self, names: Iterable[str]) -> list[str]:
+        """Let actions be called that are not installed here; only a case can say what they return.
+
+        :param names: of actions; those that are installed stay what they are.
+        :returns: the names of the others.
+        """
+        with self._at_work():
+            find = action_service.get_system_action_provider().find
+            missing = sorted(name for name in set(names) if find(name) is None)
+        self._stand_ins.names.update(missing)
+        return missing
 
     def set_environment(self, variables: Mapping[str, Any] | None) -> None:
         """Make the Mistral environment `recovery`, or remove it (None)."""
@@ -193,7 +192,11 @@ class VirtualMistral:
         self._executor.result_of, self._executor.stopped = result_of, None
         began = self._agenda.time
         with self._at_work():
-            execution = self._engine.start_workflow(workflow, wf_input=copy.deepcopy(inputs)).id
+            try:
+                started = self._engine.start_workflow(workflow, wf_input=copy.deepcopy(inputs))
+            except _FAILURES as error:
+                return _not_started(f"{workflow} cannot be started: {error}")
+            execution = started.id
             try:
                 self._agenda.run()
             except Stopped as error:
@@ -201,16 +204,31 @@ class VirtualMistral:
             with db_api.transaction(read_only=True):
                 done = db_api.get_workflow_execution(execution)
                 tasks = _tasks_of(execution)
+                paths = [task_path(task) for task in tasks]
                 return Run(
                     state=done.state,
                     state_info=done.state_info,
                     output=done.output,
-                    tasks=[task_path(task) for task in tasks],
+                    tasks=paths,
+                    states={path: task.state for path, task in zip(paths, tasks, strict=True)},
+                    owners=dict(zip(paths, (task.workflow_name for task in tasks), strict=True)),
                     workflows={done.workflow_name} | {task.workflow_name for task in tasks},
                     edges=set(self._edges),
                     seconds=(self._agenda.time - began).total_seconds(),
                     stopped=self._executor.stopped,
                 )
+
+
+def _configure() -> None:
+    """Read no configuration: that of a Mistral on this machine is not for rehearsals."""
+    mistral_config.log.register_options(cfg.CONF)
+    cfg.CONF([], project="mistral", default_config_files=[], default_config_dirs=[])
+
+
+def _not_started(reason: str) -> Run:
+    nothing: Any = {}
+    stopped = Stopped(" ".join(reason.split()))
+    return Run("not started", None, {}, [], nothing, nothing, set(), set(), 0, stopped)
 
 
 @contextlib.contextmanager

@@ -4,22 +4,33 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from driver.errors import DriverError
 
 if TYPE_CHECKING:
     from driver.rehearsals.engine import VirtualMistral
 
 
-def open_mistral(database: Path) -> "VirtualMistral":
+class ExtraMissingError(DriverError):
+    """Mistral is not installed here."""
+
+
+def open_mistral() -> "VirtualMistral":
     """Return an engine with an empty database; loading Mistral takes seconds.
 
-    :param database: path of the SQLite file to make.
+    :raises ExtraMissingError: it is not installed.
     """
-    with _without_eventlet():
-        importlib.import_module("mistral.cmd")  # says to libraries that Mistral runs on threads
-        engine = importlib.import_module("driver.rehearsals.engine")
-    mistral: VirtualMistral = engine.VirtualMistral(database)
+    try:
+        with _without_eventlet():
+            importlib.import_module("mistral.cmd")  # tells libraries that Mistral runs on threads
+            engine = importlib.import_module("driver.rehearsals.engine")
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError(
+            "rehearsals run on Mistral's own engine, which is not installed here:"
+            " pip install 'mistral-recovery[rehearse]'"
+        ) from error
+    mistral: VirtualMistral = engine.VirtualMistral()
     return mistral
 
 

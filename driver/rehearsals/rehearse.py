@@ -1,30 +1,41 @@
-"""Carry out a case."""
+"""Carry out cases."""
 
 import dataclasses
+import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from driver.rehearsals.agenda import Stopped
+from driver.rehearsals.branches import REAL_ACTIONS, Branch, Edge
 from driver.rehearsals.cases import Case
-from driver.rehearsals.comparison import differences, missing
+from driver.rehearsals.comparison import differences
 
 if TYPE_CHECKING:
     from driver.rehearsals.engine import VirtualMistral
 
-# Actions that only compute: they run as they are when nothing is scripted for their task
-REAL_ACTIONS = {"std.noop", "std.echo", "std.fail", "recovery.prepare_servers"}
-
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came out: the transitions taken, and what differs from the case."""
+    """What came of a case.
 
+    :param workflows: names of the workflows that ran.
+    :param edges: the transitions taken.
+    :param problems: what differs from the case; empty: it passed.
+    :param seconds: how long it took, in real time.
+    """
+
+    case: Case
     workflows: frozenset[str]
-    edges: frozenset[tuple[str, str, str, str]]
+    edges: frozenset[Edge]
     problems: list[str]
+    seconds: float
 
 
-def rehearse(mistral: "VirtualMistral", case: Case) -> Outcome:
-    """Run a case; what its workflow calls must be installed."""
+def rehearse(mistral: "VirtualMistral", case: Case, branches: Collection[Branch] = ()) -> Outcome:
+    """Run a case; the workbooks with its workflow and what that calls must be installed.
+
+    :param branches: of these workbooks, to explain why a task did not run.
+    """
     left = {task: list(results) for task, results in case.results.items()}
     given: dict[str, dict[str, Any]] = {}
 
@@ -36,10 +47,10 @@ def rehearse(mistral: "VirtualMistral", case: Case) -> Outcome:
             return None
         raise Stopped(f"task {task} runs {action}, but results says nothing about it")
 
+    began = time.monotonic()
     mistral.set_environment(case.environment)
     done = mistral.run(case.workflow, case.input, result_of)
     problems = [str(done.stopped)] if done.stopped else []
-    problems += differences(case, done)
-    problems += missing(case.inputs, given, "inputs")
-    problems += [f"results has task {task}, which never ran" for task in left if task not in given]
-    return Outcome(frozenset(done.workflows), frozenset(done.edges), problems)
+    problems += differences(case, done, given, branches)
+    seconds = time.monotonic() - began
+    return Outcome(case, frozenset(done.workflows), frozenset(done.edges), problems, seconds)

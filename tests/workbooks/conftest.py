@@ -23,9 +23,9 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def mistral(tmp_path_factory):
+def mistral():
     """A Mistral that has the pack's workbooks and those that tests need besides."""
-    mistral = open_mistral(tmp_path_factory.mktemp("mistral") / "mistral.sqlite")
+    mistral = open_mistral()
     for workbook in files.read_workbooks():
         mistral.install(workbook.text)
     for path in sorted((HERE / "fixtures").glob("*.yaml")):
@@ -36,12 +36,13 @@ def mistral(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def rehearse(mistral):
-    """Run a rehearsal, once per session: the outcome."""
+    """Carry out a case of a file, once per session: the outcome."""
     done = {}
 
     def run(path):
         if path not in done:
-            done[path] = carry_out(mistral, cases.load(path))
+            (case,) = cases.read_cases([path])
+            done[path] = carry_out(mistral, case)
         return done[path]
 
     return run

@@ -5,7 +5,8 @@ import pathlib
 
 import pytest
 
-from driver.rehearsals import branches, cases
+from driver.rehearsals import cases
+from driver.rehearsals.branches import untaken
 from driver.rehearsals.rehearse import rehearse
 from driver.workbooks import files
 
@@ -97,32 +98,65 @@ def test_an_environment_holds_for_its_rehearsal_only(mistral):
     assert mistral.environment() is None
 
 
-def test_a_misspelt_key_or_result_of_a_rehearsal_is_refused(tmp_path):
+def test_a_misspelt_key_or_result_of_a_case_is_refused_with_its_line_and_the_right_one(tmp_path):
     directory = tmp_path / "some.workbook"
     directory.mkdir()
     (tmp_path / "some.workbook.results.yaml").write_text("fine: {data: 1}\n", encoding="utf-8")
-    case = directory / "case.yaml"
+    path = directory / "case.yaml"
     rest = "claim: c\nworkflow: w\ntasks: []\nstate: SUCCESS\n"
-    case.write_text(rest + "results: {a: fine, b: [fine, {data: 2}]}\n", encoding="utf-8")
-    assert cases.load(case).results == {"a": [{"data": 1}], "b": [{"data": 1}, {"data": 2}]}
-    case.write_text(rest + "results: {a: fin}\n", encoding="utf-8")
-    with pytest.raises(KeyError, match="fin"):
-        cases.load(case)
-    case.write_text(rest + "outputs: {}\n", encoding="utf-8")
-    with pytest.raises(TypeError, match="outputs"):
-        cases.load(case)
+    path.write_text(rest + "results: {a: fine, b: [fine, {data: 2}]}\n", encoding="utf-8")
+    (case,) = cases.read_cases([path])
+    assert case.results == {"a": [{"data": 1}], "b": [{"data": 1}, {"data": 2}]}
+
+    told = rest.replace("SUCCESS", "SUCESS")
+    told += "results: {a: fin, b: {dat: 1}, c: [], d: {data: 1, error: 2}}\noutputs: {}\ninput: 1\n"
+    path.write_text(told.replace("claim: c\n", ""), encoding="utf-8")
+    with pytest.raises(cases.CasesError) as refused:
+        cases.read_cases([path])
+    assert str(refused.value).splitlines() == [
+        f"{path}:1: the key 'claim' is missing",
+        f"{path}:3: state: must be SUCCESS, ERROR, CANCELLED, PAUSED, not 'SUCESS'"
+        "; did you mean 'SUCCESS'?",
+        f"{path}:4: results.a: some.workbook.results.yaml has no result 'fin'"
+        "; did you mean 'fine'?",
+        f"{path}:4: results.b: a result is {{data: ...}} or {{error: ...}}, not a mapping",
+        f"{path}:4: results.c: a task that runs needs one result at least",
+        f"{path}:4: results.d: a result is {{data: ...}} or {{error: ...}}, not a mapping",
+        f"{path}:5: outputs: there is no key 'outputs'; did you mean 'output'?",
+        f"{path}:6: input: must be a mapping, not 1",
+        "8 problems: nothing was rehearsed",
+    ]
 
 
-def test_transitions_that_no_rehearsal_took_are_listed(mistral):
+def test_a_directory_stands_for_the_cases_in_it_and_all_that_is_wrong_is_said_at_once(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep.results.yaml").write_text("fine: {dat: 1}\n", encoding="utf-8")
+    for name in ("b", "a"):
+        (tmp_path / "deep" / f"{name}.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(cases.CasesError) as refused:
+        cases.read_cases([tmp_path, tmp_path / "empty", tmp_path / "none.yaml"])
+    assert str(refused.value).replace(f"{tmp_path}/", "").splitlines() == [
+        "deep/a.yaml:1: there is nothing in it",
+        "deep/b.yaml:1: there is nothing in it",
+        "empty: there is no case (*.yaml) in this directory",
+        "none.yaml: cannot be read: No such file or directory",
+        "4 problems: nothing was rehearsed",
+    ]
+
+
+def test_branches_that_no_case_took_are_listed(mistral):
     """Every workflow, own and default transition counts; a task that cannot fail needs none."""
     path = pathlib.Path(__file__).parent / "fixtures" / "rehearsed.yaml"
     book = files.read_workbook(path)
     good, failed = rehearse(mistral, GOOD), rehearse(mistral, FAILED)
-    assert list(branches.untaken([book], [good, failed])) == []
-    assert list(branches.untaken([book], [good])) == [
+    ran, taken = good.workflows | failed.workflows, good.edges | failed.edges
+    assert list(untaken([book], ran, taken)) == []
+    assert list(untaken([book], good.workflows, good.edges)) == [
         "rehearsed.greet: never run",
         "rehearsed.poll: look on-error fall_back",
         "rehearsed.poll: fall_back on-error report_failure",
         "rehearsed.poll: report_failure on-success fail",
     ]
-    assert "rehearsed.poll: look on-success left" in branches.untaken([book], [failed])
+    assert "rehearsed.poll: look on-success left" in untaken([book], failed.workflows, failed.edges)
+    assert list(untaken([book], (), (), only=["rehearsed.greet"])) == ["rehearsed.greet: never run"]
