@@ -6,8 +6,12 @@ from typing import Any
 
 from driver.workbooks.files import Workbook
 
-# Actions that only compute: they run as they are when nothing is scripted for their task
-REAL_ACTIONS = {"std.noop", "std.echo", "std.fail", "recovery.prepare_servers"}
+# They only compute, or start a workflow of the same engine: without a result in a case they run
+# as they are
+REAL_ACTIONS = {
+    *("std.noop", "std.echo", "std.fail"),
+    *("recovery.prepare_servers", "recovery.start_finally"),
+}
 
 #: A transition as the engine takes it: workflow, task, event, target.
 Edge = tuple[str, str, str, str]
@@ -76,7 +80,7 @@ def untaken(
     taken: Collection[Edge],
     only: Collection[str] | None = None,
 ) -> Iterator[str]:
-    """Give workflows that were never run and transitions that were never taken, as lines.
+    """Give workflows that were never run and, of the others, transitions that were never taken.
 
     :param ran: names of the workflows that were run.
     :param taken: the transitions that were taken.
@@ -86,5 +90,6 @@ def untaken(
         names = [name for name in workbook.workflows if only is None or name in only]
         yield from (f"{name}: never run" for name in names if name not in ran)
         for branch in branches_of(workbook):
-            if branch.workflow in names and branch.edge not in taken:
+            is_meant = branch.workflow in names and branch.workflow in ran
+            if is_meant and branch.edge not in taken:
                 yield f"{branch.workflow}: {branch.task} {branch.event} {branch.target}"

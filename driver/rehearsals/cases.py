@@ -26,9 +26,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from driver.text.messages import listed, nearest, shown
+import yaml
+
+from driver.text.messages import legible, listed, nearest, shown
 from driver.text.problems import Place, Problem, ProblemsError
-from driver.text.strict_yaml import YamlNode, read_document
+from driver.text.strict_yaml import YamlNode, read_document, reason_of
 
 STATES = ("SUCCESS", "ERROR", "CANCELLED", "PAUSED")
 _SHARED = ".results.yaml"
@@ -99,23 +101,42 @@ def _read(file: Path, shared: dict[Path, _Results], problems: list[Problem]) -> 
     return Case(**content, file=str(file)) if len(problems) == before else None
 
 
-def _document(file: Path, problems: list[Problem]) -> YamlNode | None:
+def _text(file: Path, problems: list[Problem]) -> str | None:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problems.append(Problem(Place(str(file)), f"cannot be read: {reason}"))
         return None
-    return read_document(text, str(file), problems)
+
+
+def _document(file: Path, problems: list[Problem]) -> YamlNode | None:
+    text = _text(file, problems)
+    return None if text is None else read_document(text, str(file), problems)
 
 
 def _named_results(file: Path, problems: list[Problem]) -> _Results:
-    node = _document(file, problems)
-    if node is None or not _is_mapping(node, problems):
+    """Read results that cases call by name; unlike a case they may share parts by anchors."""
+    text = _text(file, problems)
+    try:
+        named = yaml.safe_load(text or "")
+        lines = dict(_lines(yaml.compose(text or "", Loader=yaml.SafeLoader)))
+    except yaml.MarkedYAMLError as error:
+        reason, mark = reason_of(error)
+        problems.append(Problem(Place(str(file), mark.line + 1 if mark else 1), legible(reason)))
         return {}
-    return {
-        name: one.plain() for name, one in node.value.items() if _is_result(one, {}, "", problems)
-    }
+    if not isinstance(named, dict):
+        problems.append(Problem(Place(str(file), 1), f"must be a mapping, not {shown(named)}"))
+        return {}
+    for name, value in named.items():
+        node = YamlNode(Place(str(file), lines.get(str(name), 1), str(name)), value)
+        _is_result(node, {}, "", problems)
+    return named
+
+
+def _lines(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    yield from ((str(key.value), key.start_mark.line + 1) for key, _ in pairs)
 
 
 def _content(

@@ -22,7 +22,8 @@ class Run:
     :param state: Mistral's state at the end.
     :param state_info: what Mistral says about it; None if nothing.
     :param output: what the workflow returned.
-    :param tasks: paths of its tasks and those of its sub-workflows, in order of creation.
+    :param tasks: paths of its tasks, those of its sub-workflows, and those of workflows that its
+        tasks have started, in order of creation.
     :param states: the states of the tasks, by path.
     :param owners: the workflows of the tasks, by path.
     :param workflows: names of those that ran.
@@ -51,6 +52,10 @@ def differences(
     :param given: the inputs that the actions had, by task.
     :param branches: all that there are, to say what leads to a task that did not run.
     """
+    if done.stopped:
+        ran = ", ".join(done.tasks) or "no task"
+        yield f"{done.stopped}\n  until there ran {ran}"
+        return
     if case.tasks != done.tasks:
         yield "\n".join(_tasks(case, done, branches))
     for what in ("state", "state_info"):

@@ -16,6 +16,7 @@ Nothing is left running afterwards: there is no thread to stop.
 
 import contextlib
 import copy
+import datetime
 import types
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from typing import Any
@@ -203,7 +204,7 @@ class VirtualMistral:
                 self._executor.stopped = error
             with db_api.transaction(read_only=True):
                 done = db_api.get_workflow_execution(execution)
-                tasks = _tasks_of(execution)
+                tasks = _tasks_since(began)
                 paths = [task_path(task) for task in tasks]
                 return Run(
                     state=done.state,
@@ -228,7 +229,7 @@ def _configure() -> None:
 def _not_started(reason: str) -> Run:
     nothing: Any = {}
     stopped = Stopped(" ".join(reason.split()))
-    return Run("not started", None, {}, [], nothing, nothing, set(), set(), 0, stopped)
+    return Run("", None, nothing, [], nothing, nothing, set(), set(), 0, stopped)
 
 
 @contextlib.contextmanager
@@ -250,11 +251,17 @@ def _set(values: Mapping[tuple[Any, str], Any]) -> None:
         setattr(owner, name, value)
 
 
-def _tasks_of(execution: str) -> list[Any]:
-    def below(workflow_execution_id: str) -> Iterator[Any]:
-        for task in db_api.get_task_executions(workflow_execution_id=workflow_execution_id):
+def _tasks_since(began: datetime.datetime) -> list[Any]:
+    """Return the tasks of what was started since then, in order of creation."""
+
+    def below(execution: Any) -> Iterator[Any]:
+        for task in db_api.get_task_executions(workflow_execution_id=execution.id):
             yield task
             for child in db_api.get_workflow_executions(task_execution_id=task.id):
-                yield from below(child.id)
+                yield from below(child)
 
-    return sorted(below(execution), key=lambda task: task.created_at)
+    started = db_api.get_workflow_executions(task_execution_id=None, created_at={"gte": began})
+    return sorted(
+        (task for execution in started for task in below(execution)),
+        key=lambda task: task.created_at,
+    )

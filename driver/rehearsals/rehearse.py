@@ -9,6 +9,7 @@ from driver.rehearsals.agenda import Stopped
 from driver.rehearsals.branches import REAL_ACTIONS, Branch, Edge
 from driver.rehearsals.cases import Case
 from driver.rehearsals.comparison import differences
+from driver.text.messages import nearest
 
 if TYPE_CHECKING:
     from driver.rehearsals.engine import VirtualMistral
@@ -45,12 +46,12 @@ def rehearse(mistral: "VirtualMistral", case: Case, branches: Collection[Branch]
             return left[task].pop(0) if len(left[task]) > 1 else left[task][0]
         if action in REAL_ACTIONS:
             return None
-        raise Stopped(f"task {task} runs {action}, but results says nothing about it")
+        hint = nearest(task, left)
+        raise Stopped(f"task {task} runs {action}, but results says nothing about it{hint}")
 
     began = time.monotonic()
     mistral.set_environment(case.environment)
     done = mistral.run(case.workflow, case.input, result_of)
-    problems = [str(done.stopped)] if done.stopped else []
-    problems += differences(case, done, given, branches)
+    problems = list(differences(case, done, given, branches))
     seconds = time.monotonic() - began
     return Outcome(case, frozenset(done.workflows), frozenset(done.edges), problems, seconds)

@@ -44,7 +44,14 @@ def test_a_rehearsal_that_describes_what_happens_passes(rehearsal, mistral):
 @pytest.mark.parametrize(
     ("rehearsal", "change", "problem"),
     [
-        (GOOD, {"tasks": ["look", "meet"]}, "tasks:"),
+        (
+            GOOD,
+            {"tasks": ["look", "meet"]},
+            "tasks: task 2 is right, but meet was expected\n"
+            "  expected look, meet\n  got      look, right, left, meet",
+        ),
+        (GOOD, {"tasks": ["look"]}, "tasks: task 2 is right, but none was expected any more"),
+        (FAILED, {"tasks": [*FAILED.tasks, "x"]}, "tasks: there is no task 5, but x was expected"),
         (GOOD, {"state": "ERROR"}, "state:\n  expected ERROR\n  got      SUCCESS"),
         (FAILED, {"state_info": "It fail"}, "state_info:"),
         (FAILED, {"state_info": None}, "state_info:\n  expected None\n  got      It failed."),
