@@ -70,7 +70,7 @@ def located(found: list[Problem], compiled: Compiled, methods: Methods) -> Itera
             key = _input_at(compiled.workbook, match[1], match[2], problem.place.line)
             yield Problem(step.place_of(key), problem.message)
         else:
-            place = Place(methods.source or "the defaults", 1)
+            place = Place(methods.source or "the defaults")
             where = f"in the compiled workbook, line {problem.place.line}, {problem.place.path}"
             yield Problem(place, f"{where}: {problem.message}")
 
@@ -88,4 +88,4 @@ def _input_at(workbook: Workbook, workflow: str, task: str, line: int) -> str:
 
 
 def _unreadable(path: pathlib.Path, reason: str) -> MethodsError:
-    return MethodsError([Problem(Place(str(path), 1), f"the file cannot be read: {reason}")])
+    return MethodsError([Problem(Place(str(path)), f"the file cannot be read: {reason}")])

@@ -33,7 +33,7 @@ def default_chain(failure: str, file: str) -> MethodChain:
     :param failure: one of ``FAILURES``.
     :param file: the file, for messages about the chain's entries.
     """
-    place, names = Place(file, 1, failure), DEFAULTS[failure]
+    place, names = Place(file, path=failure), DEFAULTS[failure]
     phases = {
         phase: tuple(ChainEntry(name, place) for name in names.get(phase, ())) for phase in PHASES
     }

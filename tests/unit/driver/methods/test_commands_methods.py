@@ -88,6 +88,23 @@ def test_check_shows_what_would_be_run_and_writes_nothing(api, console, path):
     assert writes(api) == []
 
 
+def test_every_command_takes_masakaris_file_as_it_is(api, tmp_path):
+    path = tmp_path / "custom.conf"
+    path.write_text(
+        "[taskflow_driver_recovery_flows]\n"
+        "process_failure_recovery_tasks = pre:[no_op],\n  main:['no_op']\n"
+    )
+    console = Console(api)
+    assert console.run(commands.CheckMethods, str(path), "-f", "json") == 0
+    rows = [tuple(row.values()) for row in console.json if row["Failure"] == "process_failure"]
+    assert rows == [
+        ("process_failure", "pre", "no_op", "line 2"),
+        ("process_failure", "main", "no_op", "line 2"),
+    ]
+    ends = [Console(api).run(kind, str(path)) for kind in KINDS]
+    assert ends == [0, 0, 0, 0]
+
+
 KINDS = [
     commands.CheckMethods,
     commands.CompileMethods,
@@ -142,7 +159,7 @@ def test_what_the_linter_finds_is_told_at_its_place_in_the_file(console, path):
 def test_what_mistral_itself_refuses_is_told(api, console, path):
     assert console.run(commands.CompileMethods, str(path)) == 0
     api.invalid[console.stdout.getvalue()] = "Invalid DSL: no reason"
-    with pytest.raises(MethodsError, match=r"methods.yaml:1: .*Mistral says.*no reason"):
+    with pytest.raises(MethodsError, match=r"methods.yaml: in the .*Mistral says.*no reason"):
         console.run(commands.ApplyMethods, str(path))
     assert writes(api) == []
 

@@ -8,6 +8,7 @@ from oslo_config import types
 from driver.methods.model import FAILURES, PHASES, MethodsError
 from driver.methods.names import NAME
 from driver.methods.reader import read_methods
+from tests.unit.driver.methods import random_files
 from tests.unit.driver.methods.test_masakari_ini import GUIDE, SAMPLE
 from tests.unit.driver.methods.test_reader import OURS
 
@@ -80,6 +81,14 @@ def test_any_text_is_read_or_refused_with_lines_of_the_file(text):
         assert chain.phases["main"]
         for entries in chain.phases.values():
             assert all(NAME.fullmatch(entry.name) for entry in entries)
+
+
+@settings(deadline=None, print_blob=True, max_examples=300)
+@given(value=random_files.values, style=st.sampled_from([random_files.flow, random_files.block]))
+def test_any_value_is_read_as_it_stands_in_either_style(value, style):
+    tasks = {"no_op": {"input": {"value": value, "values": [value, {"a": value}]}}}
+    text = style({"host_rh_failure": {"main": ["no_op"]}, "tasks": tasks})
+    assert read_methods(text, "F").tasks["no_op"].input == tasks["no_op"]["input"]
 
 
 names = st.from_regex(NAME, fullmatch=True)
