@@ -3,9 +3,6 @@
 ``schema.json`` says what may stand in it. What a schema cannot say is here.
 """
 
-import functools
-import json
-import pathlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -14,7 +11,7 @@ from yaql.language.exceptions import YaqlException
 
 from driver.methods.defaults import DEFAULTS
 from driver.methods.model import FAILURES, PHASES, ChainEntry, MethodChain, Retry, TaskSettings
-from driver.text.json_schemas import problems_of
+from driver.text.json_schemas import problems_of, schema_beside
 from driver.text.messages import legible, nearest, shown
 from driver.text.problems import Problem
 from driver.text.strict_yaml import Notation, YamlNode, read_document
@@ -49,11 +46,9 @@ def read_yaql(text: str) -> Yaql:
 NOTATION = Notation(ambiguous=False, tags={"!yaql": read_yaql})
 
 
-@functools.cache
 def schema() -> Mapping[str, Any]:
     """Return the JSON schema of the file: ``schema.json``."""
-    text = pathlib.Path(__file__).with_name("schema.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
+    return schema_beside(__file__)
 
 
 def read_methods_yaml(text: str, file: str, problems: list[Problem]) -> tuple[_Chains, _Tasks]:

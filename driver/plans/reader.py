@@ -7,15 +7,12 @@ and what Watcher shows is checked by it as well, under the names that it has the
 """
 
 import dataclasses
-import functools
-import json
-import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driver.plans.model import Action, Plan, PlanError
 from driver.plans.order import cycle, parents_first
-from driver.text.json_schemas import problems_of
+from driver.text.json_schemas import problems_of, schema_beside
 from driver.text.messages import nearest, shown
 from driver.text.problems import Place, Problem
 from driver.text.strict_yaml import YamlNode, read_documents
@@ -35,11 +32,9 @@ _OPEN = " or ".join(_PLAN_STATES)
 _ENDS = "it was carried out, or given up, elsewhere"
 
 
-@functools.cache
 def schema() -> Mapping[str, Any]:
     """Return the JSON schema of the pack's own format: the file ``schema.json``."""
-    text = pathlib.Path(__file__).with_name("schema.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
+    return schema_beside(__file__)
 
 
 def read_plan(text: str, file: str) -> Plan:

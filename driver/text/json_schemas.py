@@ -6,6 +6,8 @@ sentence is made of the schema's own words. Beside a ``not`` the title is the wh
 """
 
 import functools
+import json
+import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +26,13 @@ _TYPES = {
 }
 
 Path = tuple[str | int, ...]
+
+
+@functools.cache
+def schema_beside(module: str) -> Mapping[str, Any]:
+    """Return the schema of the file ``schema.json`` beside a module, given by its ``__file__``."""
+    text = pathlib.Path(module).with_name("schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
 
 
 def problems_of(schema: Mapping[str, Any], node: YamlNode) -> Iterator[Problem]:
@@ -78,8 +87,7 @@ def _told(error: Any) -> Iterator[tuple[Path, str]]:
     else:
         hint = _choices(schema, value) if "enum" in schema else ""
         why = f": {schema['otherwise']}" if "otherwise" in schema else ""
-        given = "an empty list" if value == [] else shown(value)
-        yield path, f"expected {_wanted(schema)}, not {given}{hint}{why}"
+        yield path, f"expected {_wanted(schema)}, not {shown(value)}{hint}{why}"
 
 
 def _there_are(names: Iterable[str]) -> str:
