@@ -17,6 +17,7 @@ In mistral-cli.md, whose blocks are one session, these too:
     <!-- test: check NAME -->   the function of this name looks at what the block has done
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+_CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")
 _PARTS = re.compile(
     r"^<!-- test: (?P<mark>\w+) (?P<value>\S+) -->$"
     r"|^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
@@ -59,6 +61,18 @@ def blocks(document: Path) -> Iterator[Block]:
             line = text.count("\n", 0, part.start()) + 1
             yield Block(part["kind"], part["text"], line, marks)
             marks = {}
+
+
+def words_in_capitals(*patterns: str) -> set[str]:
+    """Return the texts in capitals in modules of `mistral_actions`: reason codes and states."""
+    found: set[str] = set()
+    for pattern in patterns:
+        paths = list((ROOT / "mistral_actions").glob(pattern))
+        assert paths, pattern
+        nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
+        texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
+        found |= {text for text in texts if isinstance(text, str) and _CODE.fullmatch(text)}
+    return found
 
 
 def pictures() -> dict[str, str]:

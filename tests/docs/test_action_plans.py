@@ -1,6 +1,5 @@
 """The tables in the guide to action plans tell what the code does, and nothing else."""
 
-import ast
 import json
 import re
 import textwrap
@@ -20,7 +19,7 @@ from mistral_actions.action_plan.states import (
     end_of,
     plan_state,
 )
-from tests.docs.documents import ROOT
+from tests.docs.documents import ROOT, words_in_capitals
 from tests.plan_types import ACTION_TYPES
 
 GUIDE = (ROOT / "docs/action-plans.md").read_text()
@@ -156,14 +155,7 @@ def test_the_guide_tells_every_change_of_a_state_and_no_other(kind: str, heading
 
 
 def test_every_reason_of_a_plan_is_in_the_guide() -> None:
-    package = ROOT / "mistral_actions"
-    paths = [*package.glob("action_plan/*.py"), package / "engine/action_plans.py"]
-    paths += [package / "steps.py", package / "servers/steps.py", package / "servers/moves.py"]
-    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
-    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
-    codes = {
-        text for text in texts if isinstance(text, str) and re.fullmatch("[A-Z]+(_[A-Z]+)*", text)
-    }
+    codes = words_in_capitals("action_plan/*.py", "engine/action_plans.py")
 
     assert codes - OTHER - set(re.findall(r"`([A-Z][A-Z_]+)`", GUIDE)) == set()
 
