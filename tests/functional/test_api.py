@@ -19,7 +19,7 @@ import requests
 
 from tests.docs.documents import ROOT, blocks
 from tests.functional.support import Cloud, wait_for
-from tests.programs import BIN
+from tests.programs import BIN, REAL
 
 GET, CANCEL, ROLLBACK, ROLLBACK_WITHIN = [
     command
@@ -57,7 +57,7 @@ def api(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     log = directory / "log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [BIN / "waitress-serve", "--listen=127.0.0.1:0", "driver.api.wsgi:application"],
+            [REAL / "waitress-serve", "--listen=127.0.0.1:0", "driver.api.wsgi:application"],
             env={**os.environ, "RECOVERY_API_PASTE": str(directory / "api-paste.ini")},
             stdout=output,
             stderr=subprocess.STDOUT,
