@@ -53,7 +53,7 @@ class RecoveryError(Exception):
 
 
 def report(state: str, reason: str, message: str, details: dict[str, Any]) -> dict[str, Any]:
-    """Return the four keys that every workflow of the pack has as its output.
+    """Return a report, which every workflow of the pack has as its output `report`.
 
     :param state: SUCCEEDED, SKIPPED (there was nothing to do) or FAILED.
     :param reason: a code: RECOVERED, DRY_RUN, NOTHING_TO_RECOVER or that of an error.
@@ -67,6 +67,16 @@ def is_report(found: Any) -> bool:
     """Say whether something is a report, whatever else it may be."""
     # YAQL hands over mappings of its own, not dicts
     return isinstance(found, Mapping) and {"state", "reason", "message", "details"} <= found.keys()
+
+
+def report_of(found: Any) -> dict[str, Any]:
+    """Return the report in the output of a workflow, or in the result or error of an action.
+
+    :param found: whatever Mistral has.
+    :returns: the report, with a mapping as its details; empty if there is none.
+    """
+    told: Any = found.get("report") if isinstance(found, Mapping) else None
+    return {**told, "details": told["details"] or {}} if is_report(told) else {}
 
 
 class BadInput(RecoveryError):

@@ -23,8 +23,7 @@ class Block:
     :param input: its inputs, as YAQL.
     :param tries: how often it is looked, a second apart, until it has finished; YAQL or a
         number. None: it is not polled.
-    :param reports: whether its result says how the whole recovery stands: a workflow's result
-        is such a report, an action's has it as `report`.
+    :param reports: whether its result says, as `report`, how the whole recovery stands.
     """
 
     description: str
@@ -59,7 +58,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             input={
                 "begin": "may_begin()",
                 "plan": "$.plan",
-                "tried_before": "newest_before($.report, newest_migration)",
+                "tried_before": "ending().details.get(newest_migration)",
             },
             tries=7200,
             reports=True,
@@ -71,7 +70,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             input={
                 "plan": "$.plan",
                 "reserved_hosts": "$.plan.reserved_hosts",
-                "report": "report_so_far($.report)",
+                "report": "ending()",
             },
             reports=True,
         ),
@@ -82,7 +81,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "recovery.stop_server",
             input={
                 "plan": "$.plan",
-                "tried_before": "newest_before($.report, newest_action)",
+                "tried_before": "ending().details.get(newest_action)",
             },
             tries="tries($.plan, stop_timeout)",
         )

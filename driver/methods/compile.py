@@ -25,7 +25,7 @@ from driver.workbooks.templates import template
 # Names with a meaning of their own in Mistral, and the tasks that the template adds
 _TAKEN = frozenset({"version", "noop", "fail", "succeed", "pause"}) | {
     *("start_finally", "wait_for_end", "look_at_report", "look_at_results"),
-    *("report_end", "report_failure"),
+    "report_end",
 }
 # In the template's task-defaults
 OWN_RETRY = Retry(count=60, delay=2)
@@ -35,7 +35,6 @@ _PHASES = {
     "post": "after main has succeeded",
     "finally": "each runs, whatever became of those before it",
 }
-_FAILED = expression("failure_report([task()], $.report)")
 # How long a task has been at it. Mistral writes the second time before it asks for another try.
 _SECONDS = "(datetime(task().updated_at) - datetime(task().created_at)).seconds"
 # A task that runs into its timeout while it waits for the next try would be run by Mistral once
@@ -75,7 +74,10 @@ class _Task:
     def body(self) -> _YAML:
         """Return the task as Mistral reads it."""
         what = self.what
-        body: _YAML = {"description": _description(what), what.kind: what.calls}
+        body: _YAML = {"description": _description(what)}
+        if what.goes_on:
+            body["tags"] = ["optional"]  # see mistral_actions/engine/reports.py
+        body[what.kind] = what.calls
         inputs = self._inputs()
         if inputs:
             body["input"] = inputs
@@ -93,16 +95,15 @@ class _Task:
     def _publish(self) -> _YAML:
         published, result = {}, "task().result"
         if self._reports:
+            published["report"] = expression(f"{result}.get(report, $.report)")
             # once in the data: the report of a thousand servers is large
             whole = self.what.kind == "workflow"
-            published["report"] = expression("step_report(task().result, $.report)")
-            result = f"{result}.delete({'details' if whole else 'report'})"
+            result = f"{result}.report.delete(details)" if whole else f"{result}.delete(report)"
         return {**published, "results": self._results(result)}
 
     def _publish_on_error(self) -> _YAML:
-        if self.in_finally or self.what.goes_on:
-            return {"results": self._results("task().result")}
-        return {"report": _FAILED} if self._reports else {}
+        goes_on = self.in_finally or self.what.goes_on
+        return {"results": self._results("task().result")} if goes_on else {}
 
     def _results(self, result: str) -> str:
         return expression(f"$.results.set({constant(self.name)}, {result})")
@@ -112,10 +113,7 @@ class _Task:
         onward = [self.next] if self.next else []
         if self.in_finally:
             return onward, onward
-        if self.what.goes_on:
-            return onward, onward or ["noop"]
-        # its own report is better than the one that report_failure would make of it
-        return onward, ["fail(msg=<% $.report.message %>)"] if self._reports else []
+        return onward, (onward or ["noop"]) if self.what.goes_on else []
 
     @property
     def _reports(self) -> bool:
@@ -191,11 +189,6 @@ class _Method:
         return [task for task in self.tasks if task.in_finally]
 
     @property
-    def needs_reporter(self) -> bool:
-        """Whether an error of something leads to report_failure: else Mistral would start it."""
-        return bool(self.at_end) or not all("on-error" in task.body() for task in self.before_end)
-
-    @property
     def subject(self) -> str:
         return self.failure.partition("_")[0]
 
@@ -209,13 +202,6 @@ class _Method:
     def foreign(tasks: list[_Task]) -> bool:
         """Say whether one of them is not of this pack."""
         return not all(task.what.is_own for task in tasks)
-
-    @staticmethod
-    def failed(tasks: list[_Task]) -> str:
-        """Return the YAQL for the tasks that failed and were not allowed to."""
-        tolerated = ", ".join(constant(task.name) for task in tasks if task.what.goes_on)
-        but = f".where(not $.name in [{tolerated}])" if tolerated else ""
-        return f"tasks(execution().id, false, ERROR){but}"
 
 
 def compile_methods(methods: Methods, chains: Mapping[str, list[Resolved]]) -> Compiled:

@@ -28,7 +28,7 @@ from driver.workbooks.literals import block, constant, expression, literal
 from driver.workbooks.templates import template
 from mistral_actions.action_plan.states import SUCCEEDED
 
-_STATE = "task().result.state"
+_STATE = "task().result.report.state"
 _REPORTS = ("report_plan", "report_rollback")
 _WAITING = {"action": "std.noop", "safe-rerun": True, "retry": {"count": 60, "delay": 2}}
 _LONGEST_NAME = 80  # characters of a resource in the name of a task; Mistral takes 255 in all

@@ -11,6 +11,7 @@ from driver.errors import mask_secrets
 from driver.mistral.records import Execution, Record
 from mistral_actions.action_plan import states as states
 from mistral_actions.action_plan.states import ActionState, Graph, Seen
+from mistral_actions.errors import report_of
 
 NO_GRAPH = Graph("ALWAYS", {})
 
@@ -66,7 +67,7 @@ class Control:
     @classmethod
     def from_execution(cls, execution: Execution) -> "Control":
         """Read an execution of a workflow in `recovery.action_plan`."""
-        told = execution.output.get("state") if execution.state == "SUCCESS" else None
+        told = report_of(execution.output).get("state") if execution.state == "SUCCESS" else None
         ends = {"SUCCESS": "SUCCEEDED", "ERROR": "FAILED", "IDLE": "RUNNING"}
         state = str(told or ends.get(execution.state, execution.state))
         plan, verb = str(execution.input.get("plan") or ""), execution.workflow.rpartition(".")[2]
@@ -147,7 +148,7 @@ def plan_status(
     found = {one.task: ActionState(one.state, one.reason, one.message) for one in actions}
     cancels = list(cancels)
     cancel = cancel_of(cancels)
-    reported = run.output.get("state") if run.ended else None
+    reported = report_of(run.output).get("state") if run.ended else None
     state = states.plan_state(graph, found, run.state, cancel, reported)
     told = run
     if run.ended and reported != state and cancel:
@@ -217,7 +218,7 @@ def _action(status: ActionStatus, task: Record, part: Execution | None) -> Actio
     """Add what is known only of an action whose task exists."""
     # What it was really given: in the definition an expression may stand for it.
     parameters = (_mapping(part.input.get("parameters")) if part else {}) or status.parameters
-    about = _mapping(_mapping(part.output.get("details")).get("resource")) if part else {}
+    about = _mapping(report_of(part.output).get("details", {}).get("resource")) if part else {}
     known = (about.get("name"), parameters.get("resource_name"), about.get("id"))
     resource = next((name for name in known if name), parameters.get("resource_id"))
     ended = status.state in states.ENDS
@@ -240,6 +241,6 @@ def _mapping(value: object) -> Record:
 
 def _told(execution: Execution) -> tuple[str, str]:
     """Return reason and message of an execution, empty while it runs."""
-    output = execution.output if execution.ended else {}
-    message = mask_secrets(str(output.get("message") or execution.state_info))
-    return str(output.get("reason") or ""), message
+    told = report_of(execution.output) if execution.ended else {}
+    message = mask_secrets(str(told.get("message") or execution.state_info))
+    return str(told.get("reason") or ""), message

@@ -8,6 +8,7 @@ from typing import Any
 from driver.errors import mask_secrets
 from driver.mistral.client import MistralClient
 from driver.mistral.records import Execution, Record, decoded
+from mistral_actions.errors import report_of
 
 #: Every workflow of the pack is called ``recovery.<subject>.<verb>``.
 PREFIX = "recovery."
@@ -54,17 +55,16 @@ class Recovery:
     def from_execution(cls, execution: Execution) -> "Recovery":
         """Read what the pack's workflows leave in their output."""
         given = execution.input
-        output = execution.output if execution.ended else {}
-        details = output.get("details")
-        details = details if isinstance(details, dict) else {}
+        told = report_of(execution.output) if execution.ended else {}
+        details = told.get("details", {})
         return cls(
             id=execution.id,
             workflow=execution.workflow,
             host=_host(given, details),
             server=str(given.get("server") or given.get("node_id") or ""),
             state=_state(execution),
-            reason=str(output.get("reason") or ""),
-            message=mask_secrets(str(output.get("message") or execution.state_info)),
+            reason=str(told.get("reason") or ""),
+            message=mask_secrets(str(told.get("message") or execution.state_info)),
             servers=[item for item in details.get("servers") or [] if isinstance(item, dict)],
             created_at=execution.created_at,
             updated_at=execution.updated_at,
@@ -91,7 +91,7 @@ def _host(given: Record, details: Record) -> str:
 
 def _state(execution: Execution) -> str:
     if execution.state == "SUCCESS":
-        state = str(execution.output.get("state") or "")
+        state = str(report_of(execution.output).get("state") or "")
         return state if state in STATES else "SUCCEEDED"
     # Whatever the output says: an execution in ERROR is no success.
     return {"ERROR": "FAILED", "IDLE": "RUNNING"}.get(execution.state, execution.state)

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from mistral_actions.errors import report_of
+
 Rule = Literal["ALWAYS", "ANY"]
 Cancel = Literal["RUNNING", "SUCCESS", "ERROR"]
 
@@ -82,8 +84,7 @@ def found_done(before: Any, now: Any) -> bool:
 
     :param before: the output that it had. :param now: the one after a person's rerun.
     """
-    told = [one.get("state") if isinstance(one, dict) else None for one in (before, now)]
-    return told == [SUCCEEDED, SKIPPED]
+    return [report_of(one).get("state") for one in (before, now)] == [SUCCEEDED, SKIPPED]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,8 +149,7 @@ def cancel_of(cancels: Iterable[tuple[str, Any]]) -> Cancel | None:
 
 
 def _refused(state: str, output: Any) -> bool:
-    reason = output.get("reason") if isinstance(output, dict) else None
-    return state == "ERROR" and reason in REFUSALS
+    return state == "ERROR" and report_of(output).get("reason") in REFUSALS
 
 
 def action_states(
@@ -182,15 +182,14 @@ def action_states(
 
 
 def _has_succeeded(task: Seen | None) -> bool:
-    output = task.output if task is not None else None
-    return isinstance(output, dict) and output.get("state") == SUCCEEDED
+    return task is not None and report_of(task.output).get("state") == SUCCEEDED
 
 
 def begun(task: Seen, run: str | None, cancel: Cancel | None) -> ActionState:
     """Return the state of an action whose task has begun; arguments as in `action_states`."""
-    output = task.output if isinstance(task.output, dict) else {}
-    if output.get("state") in ENDS:
-        return ActionState(output["state"], output.get("reason"), output.get("message"))
+    told = report_of(task.output)
+    if told.get("state") in ENDS:
+        return ActionState(told["state"], told["reason"], told["message"])
     if task.state in ("ERROR", "SUCCESS"):
         text = task.state_info or "It ended without a report."
         return ActionState(FAILED, "TASK_FAILED", text[:1000])

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan import states as states
+from mistral_actions.action_plan import states
 from mistral_actions.action_plan.states import ActionState, Cancel, Graph, Seen
-from mistral_actions.errors import report
+from mistral_actions.engine import database
+from mistral_actions.errors import report, report_of
 
 CANCEL = "recovery.action_plan.cancel"
 GATE = "check"  # first task of each action's workflow: nothing was written before it has ended
@@ -44,7 +45,7 @@ def plan_report(context: Any) -> dict[str, Any]:
 
     `actions` in the details has a line per action: action, task, type, state, reason, message.
     """
-    execution = _db().get_workflow_execution(context["__execution"]["id"])
+    execution = database.api().get_workflow_execution(context["__execution"]["id"])
     graph, found = _states(execution, cancel := _cancel(execution.id), _seen(execution.id))
     end = states.end_of(graph, found, cancel)
     details = {"plan": execution.id, "rule": graph.rule, "actions": lines(graph, found)}
@@ -53,7 +54,7 @@ def plan_report(context: Any) -> dict[str, Any]:
 
 def rollback_report(context: Any) -> dict[str, Any]:
     """Return the report of a plan's rollback; its lines are those of :func:`plan_report`."""
-    execution = _db().get_workflow_execution(context["__execution"]["id"])
+    execution = database.api().get_workflow_execution(context["__execution"]["id"])
     graph, found = _states(execution, None, _seen(execution.id))
     end = states.end_of_rollback(found)
     details = {"actions": lines(graph, found)}
@@ -67,10 +68,10 @@ def undo_parameters(context: Any, plan: str, task: str) -> dict[str, Any] | None
     :param task: name of the action's task in the plan's execution.
     """
     seen = _seen(plan, [task]).get(task)
-    output = seen.output if seen else None
-    if not isinstance(output, dict) or output.get("state") != states.SUCCEEDED:
+    told = report_of(seen.output if seen else None)
+    if told.get("state") != states.SUCCEEDED:
         return None
-    undo = (output.get("details") or {}).get("undo") or {}
+    undo = told["details"].get("undo") or {}
     parameters: dict[str, Any] | None = undo.get("parameters")
     return parameters
 
@@ -89,7 +90,7 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
         does.
     """
     plan = inputs.bare(plan)
-    execution = _db().load_workflow_execution(plan) if plan else None
+    execution = database.api().load_workflow_execution(plan) if plan else None
     if execution is None or execution.workflow_name != f"recovery.plan.{plan}.run":
         return {"plan": plan, "known": False}
     cancels = _cancels(plan)
@@ -100,11 +101,11 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
     graph, found = _states(execution, cancel, seen)
     ended = execution.state in _ENDED
     ended_at = (execution.updated_at or execution.created_at) if ended else None
-    output = execution.output if isinstance(execution.output, dict) else {}
+    told = report_of(execution.output)
     return {
         "plan": plan,
         "known": True,
-        "state": states.plan_state(graph, found, execution.state, cancel, output.get("state")),
+        "state": states.plan_state(graph, found, execution.state, cancel, told.get("state")),
         "ended": ended,
         "ended_at": ended_at.isoformat() if ended_at else None,
         "age": (_now() - ended_at).total_seconds() if ended_at else None,
@@ -142,7 +143,7 @@ def _states(
 def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
     """Look at the tasks of an execution and at their sub-workflows: two queries."""
     wanted = {} if names is None else {"name": {"in": names}}
-    tasks = _db().get_task_executions(
+    tasks = database.api().get_task_executions(
         fields=["id", "name", "state", "state_info", "created_at"],
         workflow_execution_id=execution_id,
         **wanted,
@@ -166,7 +167,7 @@ def _oldest_first(found: Iterable[Any]) -> list[Any]:
 
 def _sub_executions(tasks: Iterable[Any]) -> list[Any]:
     # whole records: SQLAlchemy does not cache queries for single columns of JSON
-    found: list[Any] = _db().get_workflow_executions(
+    found: list[Any] = database.api().get_workflow_executions(
         task_execution_id={"in": [task.id for task in tasks]}
     )
     return found
@@ -174,7 +175,7 @@ def _sub_executions(tasks: Iterable[Any]) -> list[Any]:
 
 def _cancels(plan: str) -> list[Any]:
     """Return the executions that cancel this plan, the oldest first."""
-    found = _db().get_workflow_executions(workflow_name=CANCEL)
+    found = database.api().get_workflow_executions(workflow_name=CANCEL)
     of_this = [one for one in found if inputs.bare((one.input or {}).get("plan")) == plan]
     return sorted(of_this, key=lambda one: (one.created_at, one.id))
 
@@ -200,13 +201,13 @@ def _busy(execution: Any, own: str, cancels: list[Any]) -> list[str]:
     began = next((one.created_at for one in cancels if one.id == own), None)
     tasks = {
         task.id: task.name
-        for task in _db().get_task_executions(
+        for task in database.api().get_task_executions(
             fields=["id", "name", "state"], workflow_execution_id=execution.id
         )
     }
     running = [
         one
-        for one in _db().get_workflow_executions(
+        for one in database.api().get_workflow_executions(
             fields=["id", "state", "created_at", "task_execution_id"],
             task_execution_id={"in": list(tasks)},
         )
@@ -214,7 +215,7 @@ def _busy(execution: Any, own: str, cancels: list[Any]) -> list[str]:
     ]
     beyond = {
         step.workflow_execution_id
-        for step in _db().get_task_executions(
+        for step in database.api().get_task_executions(
             fields=["name", "workflow_execution_id"],
             workflow_execution_id={"in": [one.id for one in running]},
         )
@@ -230,8 +231,7 @@ def _busy(execution: Any, own: str, cancels: list[Any]) -> list[str]:
 def _abort_errors(seen: dict[str, Seen]) -> list[dict[str, str]]:
     found = []
     for name, task in seen.items():
-        output = task.output if isinstance(task.output, dict) else {}
-        message = (output.get("details") or {}).get("abort_error")
+        message = (report_of(task.output).get("details") or {}).get("abort_error")
         if message:
             found.append({"task": name, "message": str(message)})
     return sorted(found, key=lambda one: one["task"])
@@ -239,7 +239,7 @@ def _abort_errors(seen: dict[str, Seen]) -> list[dict[str, str]]:
 
 def _begun_rollback(plan: str, own: str) -> str | None:
     """Return who rolls a plan back or has; one that failed or was cancelled may be repeated."""
-    found = _db().get_workflow_executions(
+    found = database.api().get_workflow_executions(
         fields=["id", "state", "root_execution_id"],
         workflow_name=f"recovery.plan.{plan}.rollback",
     )
@@ -251,9 +251,3 @@ def _begun_rollback(plan: str, own: str) -> str | None:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-
-
-def _db() -> Any:
-    from mistral.db.v2 import api  # only the engine has it; the drivers import this package too
-
-    return api

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.engine.reruns import REPORTER
+from mistral_actions.engine import database
 
 ENVIRONMENT = "recovery"
 RECOVER = "recovery.host.recover"
@@ -27,7 +27,7 @@ def recovery_settings(context: Any) -> dict[str, Any]:
     Read here and not by `env()`, so that it holds however a workflow was started: Horizon,
     Senlin and a plain `mistral execution-create` name no environment.
     """
-    environment = _db().load_environment(ENVIRONMENT)
+    environment = database.api().load_environment(ENVIRONMENT)
     return dict(environment.variables) if environment else {}
 
 
@@ -40,7 +40,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
         whether a step of one that was cancelled still runs; `plans`: what earlier recoveries of
         this host had found, newest first.
     """
-    db, host = _db(), inputs.bare(host)
+    db, host = database.api(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
     before = older_recoveries(context, RECOVER, "host", GATE)
     running = [other["id"] for other in before if other["of"] == host and other["decided"]]
@@ -74,7 +74,7 @@ def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> li
         before. If not, it is younger and at its gate, where it is refused unless it looked before
         this one was there: wait for it.
     """
-    db = _db()
+    db = database.api()
     own = db.get_workflow_execution(context["__execution"]["id"])
     found = []
     for state in ("RUNNING", "PAUSED"):
@@ -134,10 +134,9 @@ def try_again(context: Any, result: Any) -> bool:
 def given_up(context: Any) -> bool:
     """Say whether a task must fail because its recovery was given up; part of each `fail-on`.
 
-    So none comes behind it, however far it came itself; but for the one that reports a failure.
+    So none comes behind it, however far it came itself.
     """
-    task = context["__task_execution"] or {}
-    return task.get("name") != REPORTER and is_over(context)
+    return is_over(context)
 
 
 def is_over(context: Any) -> bool:
@@ -161,7 +160,7 @@ def may_begin(context: Any) -> bool:
 
 def _states_upwards(context: Any) -> Iterator[str]:
     """Yield the state of this execution, and of each that it works for, up to the root."""
-    db = _db()
+    db = database.api()
     execution = db.get_workflow_execution(context["__execution"]["id"])
     yield execution.state
     while execution.task_execution_id:
@@ -177,9 +176,3 @@ def tries(context: Any, plan: Any, option: str) -> int:
         run and refuse it.
     """
     return int(plan["options"][option]) if isinstance(plan, Mapping) and "options" in plan else 0
-
-
-def _db() -> Any:
-    from mistral.db.v2 import api  # only the engine has it; the drivers import this package too
-
-    return api

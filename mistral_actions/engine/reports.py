@@ -1,79 +1,77 @@
-"""YAQL functions that say how a task, a recovery method or a workflow has ended.
+"""How a workflow stands: one report, folded from what its own tasks have told.
 
-A report has four keys: state, reason, message and details. Like all functions they run in
-Mistral's engine and read its database only.
+A report has four keys: state, reason, message and details. A task tells one as `report` in its
+action's result or error, or in the output of its sub-workflow. Nothing is kept in the workflow:
+Mistral's database has all of it, whether tasks are run again, processes die, or somebody pauses or
+cancels.
 """
 
+import dataclasses
+import graphlib
 from typing import Any
 
-from mistral_actions.engine.executions import ENDED, is_over
-from mistral_actions.errors import RecoveryError, is_report, report
+from mistral_actions.engine import database
+from mistral_actions.engine.executions import is_over
+from mistral_actions.errors import RecoveryError, report, report_of
+
+# Tags of tasks that are not part of the story
+OPTIONAL = "optional"  # its failure is no failure of the workflow
+NOTICE = "notice"  # what it tells goes into `notices` of the details
+_ENDED = ("CANCELLED", "ERROR", "SKIPPED", "SUCCESS")
+# What the details of a failure say of its attempt: the newest records of it in Nova.
+_KEPT = ("newest_migration", "newest_action")
 
 
-def failure_report(context: Any, failed: list[dict[str, Any]], before: Any) -> dict[str, Any]:
-    """Return the report of a task that failed: state, reason, message and details.
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    """A task, and what its last run has left behind."""
 
-    :param failed: the task, alone in a list, as `tasks(..., ERROR)` returns it.
-    :param before: the report until then (of the plan, of an earlier attempt), or null. It tells
-        of the servers where the failed task knows nothing of them.
-    :returns: the report; its reason is CANCELLED if the recovery was given up.
+    record: Any
+    result: Any
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The report in its result; empty if it told none."""
+        return report_of(self.result)
+
+    @property
+    def failure(self) -> dict[str, Any]:
+        """The report of a failed task: what it told, or one made of its text."""
+        told, name = self.told, self.record.name
+        if told and told["reason"] != "NOT_ENDED":  # else Mistral failed, not the recovery
+            return told
+        details = told.get("details") or {}
+        if isinstance(self.result, dict) and self.result.get("finished") is False:
+            late = f"{name} did not reach its end in time: {self.result.get('message')}."
+            return report("FAILED", "TIMED_OUT", late, details)
+        why = self.result or self.record.state_info or "no reason is known"
+        lost = f"Task {name!r} failed: {why}"[:1000]
+        return report_of(RecoveryError(lost, "TASK_FAILED", details).as_dict())
+
+
+def ending(context: Any) -> dict[str, Any]:
+    """Return the report of this execution: state, reason, message and details.
+
+    It begins with the input `report`, and each task that has ended adds what it told, in the
+    order of their ends. A success replaces what was told before; a failure follows it.
+
+    - For the input of a task that is run again, the details say how far its last run came: what
+      failed in Nova until then is tried again.
+    - Nothing that was given up has succeeded: the reason is CANCELLED.
+    - In the end a failed task with the tag `optional` is a remark in the message and a line of
+      `failed_tasks`; what tasks with the tag `notice` told are the `notices` of the details.
     """
-    before = before if is_report(before) else None  # a person can have typed anything
-    if is_over(context):
-        return _cancelled([before, *(_told_by(task["result"]) for task in failed)])
-    reports = [_report_of(task) for task in failed]
-    own = reports[-1] if reports else report("FAILED", "FAILED", "The workflow failed.", {})
-    if own["details"].get("servers") or not before:
-        return own
-    message = own["message"]
-    # the last try of a poll has published its report already
-    published = own["reason"] == "TIMED_OUT" and before["message"] == message
-    if before["reason"] != "NOT_ENDED" and not published:
-        message = f"{before['message']} Then: {message}"
-    return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
-
-
-def step_report(context: Any, result: Any, before: Any) -> Any:
-    """Return the report that a task publishes on its success.
-
-    Mistral publishes before it asks `fail-on`: a poll that has not ended, or that was given up,
-    publishes this as well, and its `on-error` finds it.
-
-    :param result: of the action or sub-workflow. :param before: the report until this task.
-    """
-    if is_over(context):
-        return _cancelled([before, _told_by(result)])
-    return _told_by(result) or before
-
-
-def error_report(context: Any, told: Any) -> dict[str, Any]:
-    """Return the report of a workflow that ends in ERROR, for its `output-on-error`.
-
-    :param told: `$.get(report)`. There may be none, or one that no task has brought to an end:
-        then somebody has ended the execution (Cancel in Horizon does so), or Mistral itself has,
-        because of a task that it could not run.
-    """
-    if is_report(told) and told["reason"] != "NOT_ENDED":
-        return dict(told)
-    tasks = _tasks_of(_db().get_workflow_execution(context["__execution"]["id"]))
-    reports = [told, *((task.published or {}).get("report") for task in tasks)]
-    if failed := [task for task in tasks if task.state == "ERROR" and not task.error_handled]:
-        text = _failed_task(failed[-1])["message"]
-        return report("FAILED", "TASK_FAILED", text, _details_of(reports))
-    return _cancelled(reports)
-
-
-def _cancelled(reports: list[Any]) -> dict[str, Any]:
-    text = "Cancelled before its end: nothing more is begun, and what has begun goes on by itself."
-    return report("FAILED", "CANCELLED", text, _details_of(reports))
-
-
-def _details_of(reports: list[Any]) -> dict[str, Any]:
-    """Return the details of several reports, of which later ones know more."""
-    details: dict[str, Any] = {}
-    for one in reports:
-        details |= (one["details"] or {}) if is_report(one) else {}
-    return details
+    execution = database.api().get_workflow_execution(context["__execution"]["id"])
+    tasks = _tasks(execution.id)
+    told = _folded(_story(tasks), _given(execution)) or _carried_out(execution)
+    asking = context["__task_execution"]
+    if is_over(context) or (not asking and _stopped(tasks)):
+        told = _cancelled(told)
+    elif asking:
+        told = _with_details(told, _last_run(asking["id"], tasks))
+    else:
+        told = _at_the_end(told, execution, tasks)
+    return _with_details(told, _notices(execution, tasks))
 
 
 def servers_left(context: Any, told: dict[str, Any]) -> bool:
@@ -90,94 +88,136 @@ def servers_left(context: Any, told: dict[str, Any]) -> bool:
     return any(line["state"] in ("PENDING", "RUNNING", "FAILED") for line in lines)
 
 
-def method_report(context: Any, before: Any) -> dict[str, Any]:
-    """Return the report of a recovery method whose tasks have all been carried out.
+def _folded(tasks: list[Any], before: Any) -> Any:
+    """Return the report behind these tasks; the last one that succeeded says all of it."""
+    if not tasks:
+        return before
+    *earlier, record = tasks
+    task = _Task(record, _result_of(record))
+    if record.state == "ERROR":
+        return _failed(task.failure, _folded(earlier, before))
+    return task.told or _folded(earlier, before)
 
-    :param before: the report until then. One that no task has brought to an end means that the
-        method has no task that recovers anything, as one that only alerts.
-    :returns: the report; with `failed_tasks` in its details if the method went on after failures.
-    """
-    execution = _db().get_workflow_execution(context["__execution"]["id"])
-    told = dict(before)
+
+def _failed(own: dict[str, Any], before: Any) -> dict[str, Any]:
+    """Return the report of a failure; `before` tells of the servers where it knows of none."""
+    if not before:
+        return own
+    message = own["message"]
+    if not own["details"].get("servers") and before["reason"] != "NOT_ENDED":
+        message = f"{before['message']} Then: {message}"
+    return report("FAILED", own["reason"], message, {**before["details"], **own["details"]})
+
+
+def _given(execution: Any) -> Any:
+    """Return the report with which the execution was started, or null."""
+    return report_of(execution.input) or None  # a person can have typed anything
+
+
+def _carried_out(execution: Any, details: dict[str, Any] | None = None) -> dict[str, Any]:
+    text = f"{execution.workflow_name} was carried out; none of its tasks recovers servers."
+    return report("SUCCEEDED", "CARRIED_OUT", text, details or {})
+
+
+def _cancelled(told: dict[str, Any]) -> dict[str, Any]:
+    text = "Cancelled before its end: nothing more is begun, and what has begun goes on by itself."
+    return report("FAILED", "CANCELLED", text, told["details"])
+
+
+def _stopped(tasks: list[Any]) -> bool:
+    """Say whether somebody has ended the execution (Cancel in Horizon does): work was left."""
+    return any(
+        one.state not in _ENDED or (one.has_next_tasks and not one.processed) for one in tasks
+    )
+
+
+def _at_the_end(told: dict[str, Any], execution: Any, tasks: list[Any]) -> dict[str, Any]:
     if told["reason"] == "NOT_ENDED":
-        text = f"{execution.workflow_name} was carried out; none of its tasks recovers servers."
-        told = report("SUCCEEDED", "CARRIED_OUT", text, told["details"])
-    failed = [_failed_task(task) for task in _tasks_of(execution) if task.state == "ERROR"]
-    if failed:
-        told["message"] += "".join(f" Without {one['task']}: {one['message']}" for one in failed)
-        told["details"] = {**told["details"], "failed_tasks": failed}
-    return told
+        told = _carried_out(execution, told["details"])
+    lost = [_Task(one, _result_of(one)) for one in tasks if _is_optional_failure(one)]
+    if not lost or told["state"] == "FAILED":
+        return told
+    failed = [{"task": one.record.name, "message": one.failure["message"]} for one in lost]
+    remarks = "".join(f" Without {one['task']}: {one['message']}" for one in failed)
+    told = {**told, "message": told["message"] + remarks}
+    return _with_details(told, {"failed_tasks": failed})
 
 
-def method_ended(context: Any, execution_id: str) -> bool:
-    """Say whether a recovery method has ended, in whatever way; its `finally` waits for that."""
-    execution = _db().load_workflow_execution(execution_id)
-    return execution is None or execution.state in ENDED
+def _is_optional_failure(task: Any) -> bool:
+    return task.state == "ERROR" and OPTIONAL in (task.tags or ())
 
 
-def method_data(context: Any, execution_id: str) -> dict[str, Any]:
-    """Return what the tasks of a recovery method knew, for its `finally`.
+def _last_run(task_id: str, tasks: list[Any]) -> dict[str, Any]:
+    """Return how far the last run of a task came that is run again; nothing if it has ended."""
+    task = next(one for one in tasks if one.id == task_id)
+    kept: dict[str, Any] = {}
+    if task.state not in _ENDED:
+        for run in _runs(task, state="ERROR"):
+            details = report_of(_result(run, task)).get("details") or {}
+            kept |= {key: found for key, found in details.items() if key in _KEPT}
+    return kept
 
-    :param execution_id: of the method; of one that was deleted nothing is known.
-    :returns: `plan`; `results` by the names of the tasks; and the `report`, which after a cancel
-        has the reason CANCELLED.
+
+def _notices(execution: Any, tasks: list[Any]) -> dict[str, Any]:
+    if not any(NOTICE in task.get("tags", ()) for task in execution.spec["tasks"].values()):
+        return {}
+    posted = [one for one in tasks if NOTICE in (one.tags or ()) and one.state in _ENDED]
+    found = [_Task(one, _result_of(one)) for one in posted]
+    return {"notices": [one.told or one.failure for one in found]}
+
+
+def _with_details(told: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return {**told, "details": {**(told["details"] or {}), **more}}
+
+
+def _story(tasks: list[Any]) -> list[Any]:
+    """Return the tasks that tell of the recovery, those that have ended."""
+    return [
+        one
+        for one in tasks
+        if one.state in ("ERROR", "SUCCESS")
+        and NOTICE not in (one.tags or ())
+        and not _is_optional_failure(one)
+    ]
+
+
+def _tasks(execution_id: str) -> list[Any]:
+    """Return the tasks of an execution in the order of their ends.
+
+    Mistral's times have whole seconds: of those that end in one second, each is behind the one
+    that has led to it.
     """
-    execution = _db().load_workflow_execution(execution_id)
-    if execution is None:
-        lost = report("FAILED", "NOT_FOUND", f"Execution {execution_id} was deleted.", {})
-        return {"plan": {}, "results": {}, "report": lost}
-    given, ended = execution.input, execution.output or {}
-    tasks = _tasks_of(execution)
-    if is_report(ended):
-        told = ended
-    else:
-        reports = [(task.published or {}).get("report") for task in tasks]
-        details = [one for one in [given["report"], *reports] if one][-1]["details"]
-        code = "CANCELLED" if execution.state == "CANCELLED" else "TASK_FAILED"
-        text = f"{execution.workflow_name} ended {execution.state}."
-        told = report("FAILED", code, f"{text} {execution.state_info or ''}".strip(), details)
-    results: dict[str, Any] = {}
-    for task in tasks:
-        results.update((task.published or {}).get("results") or {})
-    return {"plan": given["plan"], "results": results, "report": told}
-
-
-def _tasks_of(execution: Any) -> list[Any]:
-    found = _db().get_task_executions(workflow_execution_id=execution.id)
-    return sorted(found, key=lambda task: (task.created_at, task.id))
-
-
-def _failed_task(task: Any) -> dict[str, str]:
-    about = {"name": task.name, "result": _result_of(task), "state_info": task.state_info}
-    return {"task": task.name, "message": _report_of(about)["message"]}
+    # whole records: SQLAlchemy does not cache queries for single columns of JSON
+    found = database.api().get_task_executions(workflow_execution_id=execution_id)
+    led_by = {
+        one.id: [by["task_id"] for by in (one.runtime_context or {}).get("triggered_by", ())]
+        for one in found
+    }
+    order = {
+        one: place for place, one in enumerate(graphlib.TopologicalSorter(led_by).static_order())
+    }
+    return sorted(
+        found, key=lambda one: (one.finished_at or one.updated_at or one.created_at, order[one.id])
+    )
 
 
 def _result_of(task: Any) -> Any:
-    from mistral.workflow import data_flow  # as below
-
-    return data_flow.get_task_execution_result(task)
-
-
-def _report_of(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the report in an action's error, or that of a sub-workflow, or one made of text."""
-    result = task["result"]
-    found = _told_by(result)
-    if found and found["reason"] != "NOT_ENDED":  # else Mistral failed, not the recovery
-        return {**found, "details": found["details"] or {}}
-    if isinstance(result, dict) and result.get("finished") is False:
-        late = f"{task['name']} did not reach its end in time: {result.get('message')}."
-        return report("FAILED", "TIMED_OUT", late, {})
-    lost = f"Task {task['name']!r} failed: {result or task['state_info'] or 'no reason is known'}"
-    return RecoveryError(lost[:1000], "TASK_FAILED").as_dict()["report"]  # type: ignore[no-any-return]
+    """Return what the last run of a task has left; null if it left nothing."""
+    runs = _runs(task, accepted=True)
+    return _result(runs[-1], task) if runs else None
 
 
-def _told_by(result: Any) -> Any:
-    """Return the report in the result of an action or of a sub-workflow, or null."""
-    found = result.get("report", result) if isinstance(result, dict) else None
-    return found if is_report(found) else None
+def _runs(task: Any, **which: Any) -> list[Any]:
+    """Return executions of a task's action or of its sub-workflow, the oldest first."""
+    db = database.api()
+    look = db.get_workflow_executions if task.type == "WORKFLOW" else db.get_action_executions
+    return sorted(
+        look(task_execution_id=task.id, **which), key=lambda one: (one.created_at, one.id)
+    )
 
 
-def _db() -> Any:
-    from mistral.db.v2 import api  # only the engine has it; the drivers import this package too
-
-    return api
+def _result(run: Any, task: Any) -> Any:
+    """Return the result of an action, which Mistral wraps, or the output of a sub-workflow."""
+    output = run.output if isinstance(run.output, dict) else {}
+    is_output = task.type == "WORKFLOW" and "report" in output  # else it is Mistral's own text
+    return output if is_output else output.get("result")

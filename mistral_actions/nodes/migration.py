@@ -110,7 +110,9 @@ class CheckNodeMoved(RecoveryStep[MigrationPlan]):
         try:
             server = nova.server(before["id"])
         except NotFound:
-            raise Failed(f"{before['name']} was deleted meanwhile.", "GONE") from None
+            lost = lines.server_line(before["host"], before, "FAILED", "GONE")
+            found = {**self.plan["report"]["details"], "servers": [lost]}
+            raise Failed(f"{before['name']} was deleted meanwhile.", "GONE", found) from None
         if now := busy(server):
             return preparation.wait(now, self.plan["report"]["details"])
         here, state = host_of(server), server["OS-EXT-STS:vm_state"]

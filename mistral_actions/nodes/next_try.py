@@ -236,8 +236,8 @@ class NextTry:
 def _tried(before: MigrationPlan, failed: Report) -> HostTried:
     """Return what became of a try; an evacuation tells it in the line of the server."""
     code, text = failed["reason"], failed["message"]
-    if code == "NOT_ENDED":  # a poll that is given up publishes nothing
-        code, text = "TIMED_OUT", "It had not ended in time."
+    if code == "TIMED_OUT":
+        text = "It had not ended in time."
     for line in failed["details"].get("servers") or []:
         if code == "SERVERS_NOT_MOVED" and line["state"] == "FAILED":
             code, text = line["reason"], line["message"] or text

@@ -39,7 +39,7 @@ class PostNotice(RecoveryAction):
     :param url: where to. :param event: rebuild_begins or rebuild_ended.
     :param plan: the plan of the rebuild. :param report: how it stands.
     :param execution: id of the execution, by which a notice that comes twice is known.
-    :returns: the report of the notice. Errors: NOTICE_FAILED. Nova: nothing.
+    :returns: the `report` of the notice. Errors: NOTICE_FAILED. Nova: nothing.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class PostNotice(RecoveryAction):
             text = f"The notice to {place} was not taken: HTTP {status}."
             raise (Unavailable if again else Failed)(text, "NOTICE_FAILED")
         text = f"{place} has taken the notice {self.event}."
-        return report("SUCCEEDED", "NOTIFIED", text, {"event": self.event})
+        return {"report": report("SUCCEEDED", "NOTIFIED", text, {"event": self.event})}
 
     def _body(self) -> dict[str, Any]:
         own, options = self.plan["server"], self.plan["options"]

@@ -19,6 +19,7 @@ from mistral_actions.action_plan.states import (
     end_of,
     plan_state,
 )
+from mistral_actions.errors import report
 from tests.docs.documents import ROOT, words_in_capitals
 from tests.plan_types import ACTION_TYPES
 
@@ -66,7 +67,7 @@ def states(rule: str, at: Moment) -> dict[str, str]:
 
 def shown(rule, at):
     seen = {
-        name: Seen(task[0], {"state": task[1]} if task[1] else None)
+        name: Seen(task[0], {"report": report(task[1], "", "", {})} if task[1] else None)
         for name, task in (("first", at.first), ("second", at.second))
         if task
     }

@@ -71,7 +71,7 @@ class Session:
 
     @property
     def report(self) -> dict:
-        return dict(json.loads(self.cloud.execution(self.id)["output"]))
+        return dict(json.loads(self.cloud.execution(self.id)["output"])["report"])
 
     def moved_once(self, host: str, *failed: str) -> None:
         """Every server of the host was evacuated once, and the recovery says so.

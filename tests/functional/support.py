@@ -22,19 +22,24 @@ class Ended:
     output: dict[str, Any]
 
     @property
+    def report(self) -> dict[str, Any]:
+        """What it tells of its end; empty if it was cancelled before it told anything."""
+        return dict(self.output.get("report") or {})
+
+    @property
     def reason(self) -> str:
-        return self.output["reason"]
+        return str(self.report["reason"])
 
     @property
     def servers(self) -> dict[str, dict[str, Any]]:
         """The lines of the report by the name of the server."""
-        return {line["name"]: line for line in self.output["details"]["servers"]}
+        return {line["name"]: line for line in self.report["details"]["servers"]}
 
 
 def assert_ended(ended: Ended, state: str, reason: str) -> None:
     """The action, or what cancels or undoes a plan, has ended like this; Mistral says so too."""
     execution = "ERROR" if state == "FAILED" else "SUCCESS"
-    told = (ended.state, ended.output.get("state"), ended.output.get("reason"))
+    told = (ended.state, ended.report.get("state"), ended.report.get("reason"))
     assert told == (execution, state, reason), (ended.output, ended.state_info)
 
 

@@ -22,7 +22,7 @@ def carry_out(cloud: Cloud, action_type: str, **parameters: object) -> Ended:
 
 
 def undo(cloud: Cloud, action_type: str, ended: Ended) -> Ended:
-    return carry_out(cloud, action_type, **ended.output["details"]["undo"]["parameters"])
+    return carry_out(cloud, action_type, **ended.report["details"]["undo"]["parameters"])
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_undo_of_a_migration_knows_the_host_that_the_scheduler_picked(cloud:
 
     host = cloud.where(server)[1]
     assert host != "compute1"
-    assert ended.output["details"]["undo"]["parameters"] == {
+    assert ended.report["details"]["undo"]["parameters"] == {
         "resource_id": server["id"],
         "migration_type": "live",
         "source_node": host,
@@ -130,7 +130,7 @@ def test_a_hypervisors_name_stands_for_its_host(cloud: Cloud) -> None:
 
     ended = carry_out(cloud, "change_nova_service_state", **change)
 
-    assert ended.output["details"]["resource"]["name"] == "compute4"
+    assert ended.report["details"]["resource"]["name"] == "compute4"
     assert cloud.service("compute4")["status"] == "disabled"
     cloud.update_service("compute4", status="enabled")
 
@@ -145,7 +145,7 @@ def test_a_server_of_a_dead_host_is_evacuated(cloud: Cloud) -> None:
     ended = carry_out(cloud, "evacuate", resource_id=server["id"], **to)
 
     assert_ended(ended, "SUCCEEDED", "DONE")
-    assert ended.output["details"]["undo"] is None
+    assert ended.report["details"]["undo"] is None
     assert cloud.where(server) == ("SHUTOFF", "compute2")
 
 
@@ -203,7 +203,7 @@ def test_a_migration_that_fails_is_failed_with_novas_reason(
     assert_ended(ended, "FAILED", "MIGRATE_FAILED")
     if operation != "live_migration":  # rolled back like libvirt does: Nova keeps no reason
         assert "no more bits" in ended.state_info
-    assert ended.output["details"]["undo"]["parameters"]["destination_node"] == "compute1"
+    assert ended.report["details"]["undo"]["parameters"]["destination_node"] == "compute1"
 
 
 def test_a_server_that_fits_nowhere_fails_with_novas_reason(cloud: Cloud) -> None:
@@ -224,7 +224,7 @@ def test_nop_and_sleep_change_nothing_and_say_so(cloud: Cloud) -> None:
     missing = carry_out(cloud, "sleep", duration="a while")
 
     assert_ended(said, "SUCCEEDED", "DONE")
-    assert said.output["message"] == "<% $.all %>"
+    assert said.report["message"] == "<% $.all %>"
     assert_ended(slept, "SUCCEEDED", "DONE")
     assert_ended(missing, "FAILED", "BAD_INPUT")
 

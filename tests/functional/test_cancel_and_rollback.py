@@ -38,8 +38,8 @@ class Running:
         """Return state and abort error of each action's report, sorted."""
         url = f"{self.cloud.lab.mistral_url}/executions?root_execution_id={self.id}"
         found = requests.get(f"{url}&include_output=true", timeout=60).json()["executions"]
-        outputs = [json.loads(one["output"]) for one in found if one["id"] != self.id]
-        return sorted((one["state"], one["details"]["abort_error"]) for one in outputs)
+        told = [json.loads(one["output"])["report"] for one in found if one["id"] != self.id]
+        return sorted((one["state"], one["details"]["abort_error"]) for one in told)
 
 
 def migrate(server: dict, kind: str = "live") -> tuple[str, dict[str, object]]:
@@ -128,7 +128,7 @@ def test_a_plan_is_rolled_back_once(cloud: Cloud) -> None:
 
     ended = plan.roll_back()
 
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SUCCEEDED"), ended.state_info
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SUCCEEDED"), ended.state_info
     assert [cloud.where(server) for server in servers] == [("ACTIVE", "compute1")] * 2
     assert_ended(plan.roll_back(), "FAILED", "ALREADY_ROLLED_BACK")
     assert_ended(plan.cancel(), "FAILED", "PLAN_ENDED")

@@ -120,7 +120,7 @@ def test_a_paused_plan_does_not_go_on_to_its_next_action_until_it_is_resumed(clo
     ended = cloud.end_of(plan)
 
     assert meanwhile == []
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SUCCEEDED"), ended.output
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SUCCEEDED"), ended.output
     assert cloud.done(server) == ["stop"]
 
 

@@ -77,7 +77,7 @@ def test_a_paused_or_rescued_server_is_left_alone(
 
     ended = recover(cloud, action)
 
-    assert (ended.state, ended.output["state"], ended.reason) == ("SUCCESS", "SKIPPED", reason)
+    assert (ended.state, ended.report["state"], ended.reason) == ("SUCCESS", "SKIPPED", reason)
     assert cloud.where(server)[0] == status
     assert cloud.done(server) == [action]
 
@@ -87,7 +87,7 @@ def test_a_server_without_the_key_is_recovered_only_if_all_are(cloud: Cloud) -> 
 
     skipped = recover(cloud, "plain")
 
-    assert (skipped.state, skipped.output["state"]) == ("SUCCESS", "SKIPPED")
+    assert (skipped.state, skipped.report["state"]) == ("SUCCESS", "SKIPPED")
     assert skipped.reason == "NOT_HA"
     assert cloud.done(server) == []
 
@@ -108,7 +108,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(cloud: Cloud) -> Non
     ended = recover(cloud, "would-restart", dry_run='"True"')  # as Horizon sends it
 
     assert (ended.state, ended.reason) == ("SUCCESS", "DRY_RUN")
-    assert ended.output["message"] == "Would stop and start would-restart on compute1."
+    assert ended.report["message"] == "Would stop and start would-restart on compute1."
     assert cloud.done(server) == []
 
 
@@ -145,7 +145,7 @@ def test_what_nova_cannot_do_fails_the_recovery_at_once(
 
     assert (ended.state, ended.reason) == ("ERROR", reason), ended.state_info
     assert ended.servers[server["name"]]["state"] == "FAILED"
-    assert ended.state_info == ended.output["message"]
+    assert ended.state_info == ended.report["message"]
     assert status in (None, cloud.where(server)[0])
 
 

@@ -25,19 +25,19 @@ def migrate(cloud: Cloud, server: dict, host: str | None = None, **given: object
 
 
 def ended_well(ended: Ended, reason: str) -> None:
-    told = (ended.state, ended.output.get("state"), ended.reason)
+    told = (ended.state, ended.report.get("state"), ended.reason)
     assert told == ("SUCCESS", "SUCCEEDED", reason), (ended.output, ended.state_info)
 
 
 def refused(ended: Ended, reason: str, *says: str) -> None:
-    told = (ended.state, ended.output.get("state"), ended.reason)
+    told = (ended.state, ended.report.get("state"), ended.reason)
     assert told == ("ERROR", "FAILED", reason), (ended.output, ended.state_info)
-    assert ended.state_info == ended.output["message"]
+    assert ended.state_info == ended.report["message"]
     assert [text for text in says if text not in ended.state_info] == [], ended.state_info
 
 
 def reasons(ended: Ended) -> list[tuple[str, str]]:
-    return [(one["host"], one["reason"]) for one in ended.output["details"]["tried"]]
+    return [(one["host"], one["reason"]) for one in ended.report["details"]["tried"]]
 
 
 def kill_and_start_mistral(cloud: Cloud) -> None:
@@ -69,14 +69,14 @@ def test_a_node_is_made_ready_and_says_why_and_by_what(cloud: Cloud) -> None:
     assert cloud.server(server)["metadata"] == {"mine": "1"}
     ended = run(cloud, PREPARE, server, reason="no ping", cluster_id="c1")
 
-    assert (dry.reason, dry.output["message"]) == (
+    assert (dry.reason, dry.report["message"]) == (
         "DRY_RUN",
         "Would write into the metadata of ready: recovery_reason=no ping.",
     )
     ended_well(ended, "PREPARED")
     written = {"mine": "1", "recovery_reason": "no ping", "recovery_execution": ended.id}
     assert cloud.server(server)["metadata"] == written
-    assert ended.output["details"]["cluster_id"] == "c1"
+    assert ended.report["details"]["cluster_id"] == "c1"
     assert cloud.done(server) == []
 
 
@@ -86,7 +86,7 @@ def test_a_node_in_error_is_ready_although_nova_takes_no_metadata_of_it(cloud: C
     ended = run(cloud, PREPARE, server)
 
     ended_well(ended, "PREPARED")
-    assert ended.output["details"]["recorded"] is False
+    assert ended.report["details"]["recorded"] is False
     assert cloud.server(server)["metadata"] == {}
 
 
@@ -134,11 +134,11 @@ def test_a_server_of_a_host_that_is_up_is_migrated(
     ended = migrate(cloud, server, "compute2,compute3")
 
     assert dry.reason == "DRY_RUN"
-    assert dry.output["message"].endswith("from compute1 to compute2, then compute3.")
+    assert dry.report["message"].endswith("from compute1 to compute2, then compute3.")
     ended_well(ended, "MIGRATED")
     assert cloud.where(server) == (status, "compute2")
     assert cloud.done(server).count(action) == 1
-    details = ended.output["details"]
+    details = ended.report["details"]
     assert (details["from"], details["to"], details["kind"]) == ("compute1", "compute2", kind)
     assert details["tried"] == []
 
@@ -184,7 +184,7 @@ def test_without_a_host_that_can_take_it_nothing_is_touched(cloud: Cloud) -> Non
     cloud.update_service("compute4", status="enabled")
 
     refused(ended, "NO_TARGET", "kept free", "'nowhere'")
-    assert ended.output["message"].endswith("Nothing was changed.")
+    assert ended.report["message"].endswith("Nothing was changed.")
     assert cloud.done(server) == []
 
 
@@ -194,7 +194,7 @@ def test_without_hosts_the_scheduler_picks_one(cloud: Cloud) -> None:
     ended = migrate(cloud, server)
 
     ended_well(ended, "MIGRATED")
-    assert cloud.where(server)[1] == ended.output["details"]["to"] != "compute1"
+    assert cloud.where(server)[1] == ended.report["details"]["to"] != "compute1"
 
 
 def test_a_server_that_is_on_one_of_the_hosts_is_left_there(cloud: Cloud) -> None:
@@ -202,9 +202,9 @@ def test_a_server_that_is_on_one_of_the_hosts_is_left_there(cloud: Cloud) -> Non
 
     ended = migrate(cloud, server, "compute3,compute2")
 
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SKIPPED")
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SKIPPED")
     assert ended.reason == "ALREADY_THERE"
-    assert "is already there" in ended.output["message"]
+    assert "is already there" in ended.report["message"]
     assert cloud.done(server) == []
 
 
@@ -268,9 +268,9 @@ def test_the_servers_of_a_dead_host_are_evacuated_and_end_as_they_were(
         ended_well(ended, "EVACUATED")
         assert cloud.where(server) == (status, "compute7")
         assert reasons(ended) == [("compute5", "HOST_DOWN"), ("compute6", "EVACUATION_FAILED")]
-        assert "no space left" in ended.output["details"]["tried"][1]["message"]
+        assert "no space left" in ended.report["details"]["tried"][1]["message"]
         assert cloud.migrations(server) == ["failed", "done"]
-        assert ended.output["details"]["kind"] == "evacuate"
+        assert ended.report["details"]["kind"] == "evacuate"
 
     faults({survives["id"]: {"spawn": {"delay": 5}}})
     execution = cloud.start(MIGRATE, node_id=survives["id"], host="compute7", timeout="60")
@@ -329,11 +329,11 @@ def test_a_node_is_rebuilt_between_two_notices(
     assert cloud.done(server).count("rebuild") == 1
     first, last = (request.body for request in hook.requests)
     assert first["text"] == f"rebuilt-{power} is about to be rebuilt: no ping."
-    assert (last["state"], last["text"]) == ("SUCCEEDED", ended.output["message"])
+    assert (last["state"], last["text"]) == ("SUCCEEDED", ended.report["message"])
     for body in (first, last):
         assert (body["node_id"], body["cluster_id"]) == (server["id"], "c1")
         assert body["execution"] == ended.id
-    assert [one["reason"] for one in ended.output["details"]["notices"]] == ["NOTIFIED"] * 2
+    assert [one["reason"] for one in ended.report["details"]["notices"]] == ["NOTIFIED"] * 2
 
 
 def test_a_notice_that_nobody_takes_does_not_stop_the_rebuild_and_tells_no_secret(
@@ -348,10 +348,10 @@ def test_a_notice_that_nobody_takes_does_not_stop_the_rebuild_and_tells_no_secre
     ended_well(ended, "REBUILT")
     ended_well(alone, "REBUILT")
     assert events(hook) == ["rebuild_begins"] * 3 + ["rebuild_ended"]
-    notices = ended.output["details"]["notices"]
+    notices = ended.report["details"]["notices"]
     assert [one["reason"] for one in notices] == ["NOTIFIED", "NOTICE_FAILED"]
     assert "HTTP 404" in notices[1]["message"]
-    assert [one["reason"] for one in alone.output["details"]["notices"]] == ["NOTICE_FAILED"] * 2
+    assert [one["reason"] for one in alone.report["details"]["notices"]] == ["NOTICE_FAILED"] * 2
     for one in (ended, alone):
         assert SECRET not in json.dumps(one.output) + one.state_info
     logs = [path.read_text() for path in Path(cloud.lab.state).rglob("*.log")]
@@ -391,7 +391,7 @@ def test_a_rebuild_that_fails_says_so_in_its_last_notice(
     refused(ended, "REBUILD_FAILED", "no space left")
     assert events(hook) == ["rebuild_begins", "rebuild_ended"]
     assert hook.requests[-1].body["state"] == "FAILED"
-    assert hook.requests[-1].body["text"] == ended.output["message"]
+    assert hook.requests[-1].body["text"] == ended.report["message"]
 
 
 def test_a_mistral_that_is_killed_goes_on_and_the_node_is_rebuilt_once(

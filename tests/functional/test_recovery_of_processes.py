@@ -42,7 +42,7 @@ def test_a_service_that_is_disabled_already_keeps_its_reason(cloud: Cloud) -> No
 
     ended = recover(cloud, "compute2")
 
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SKIPPED")
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SKIPPED")
     assert ended.reason == "ALREADY_DISABLED"
     assert cloud.service("compute2")["disabled_reason"] == "repair"
 
@@ -52,7 +52,7 @@ def test_another_process_and_a_dry_run_change_nothing(cloud: Cloud) -> None:
     dry = recover(cloud, "compute3", dry_run='"True"')
     unknown = recover(cloud, "compute99")
 
-    assert (other.output["state"], other.reason) == ("SKIPPED", "NOT_NOVA_COMPUTE")
+    assert (other.report["state"], other.reason) == ("SKIPPED", "NOT_NOVA_COMPUTE")
     assert dry.reason == "DRY_RUN"
     assert (unknown.state, unknown.reason) == ("ERROR", "UNKNOWN_HOST")
     assert cloud.service("compute3")["status"] == "enabled"

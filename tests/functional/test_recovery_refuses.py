@@ -53,7 +53,7 @@ def test_an_empty_host_is_skipped_and_nothing_is_written(cloud: Cloud) -> None:
 
     ended = cloud.recover("compute2")
 
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SKIPPED")
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SKIPPED")
     assert ended.reason == "NOTHING_TO_RECOVER"
     assert service_without_clock(cloud, "compute2") == before
 
@@ -95,7 +95,7 @@ def test_bad_input_is_refused_with_what_was_given_and_what_is_allowed(
 
     assert (ended.state, ended.reason) == ("ERROR", reason)
     assert says in ended.state_info
-    assert ended.state_info == ended.output["message"]
+    assert ended.state_info == ended.report["message"]
     assert cloud.service("compute4")["status"] == "enabled"
 
 
@@ -111,7 +111,7 @@ def test_the_environment_holds_without_being_named_and_inputs_override_it(cloud:
         assert "'concurrency' in the Mistral environment 'recovery'" in refused.state_info
 
         ended = cloud.end_of(cloud.start(host="compute3", dry_run=True, concurrency=2))
-        assert ended.output["details"]["method"] == "rh_priority"
+        assert ended.report["details"]["method"] == "rh_priority"
     finally:
         requests.delete(f"{url}/recovery", timeout=30).raise_for_status()
 

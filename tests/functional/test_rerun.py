@@ -65,7 +65,7 @@ def test_only_the_servers_that_were_not_moved_are_tried_again(cloud: Cloud, insi
     ended = rerun(cloud, ended.id, failed_inside(cloud, ended.id) if inside else None)
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
-    assert ended.output["state"] == "SUCCEEDED"
+    assert ended.report["state"] == "SUCCEEDED"
     assert {line["state"] for line in ended.servers.values()} == {"MOVED"}
     assert cloud.migrations(moves) == ["done"]
     assert cloud.migrations(stays) == ["failed", "done"]
@@ -140,7 +140,7 @@ def test_only_what_failed_of_a_restart_is_done_again(
     ended = rerun(cloud, ended.id, failed_inside(cloud, ended.id) if inside else None)
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
-    assert (ended.output["state"], ended.servers[server["name"]]["state"]) == (
+    assert (ended.report["state"], ended.servers[server["name"]]["state"]) == (
         "SUCCEEDED", "RECOVERED"
     )
     assert cloud.done(server) == done
@@ -155,7 +155,7 @@ def test_a_process_recovery_goes_on_when_its_host_is_known_to_nova(cloud: Cloud)
     ended = rerun(cloud, ended.id)
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
-    assert ended.output["state"] == "SUCCEEDED"
+    assert ended.report["state"] == "SUCCEEDED"
     assert cloud.service("late-host")["status"] == "disabled"
 
 
@@ -186,7 +186,7 @@ def test_a_method_runs_from_its_start_or_from_its_own_task_that_failed(
     ended = rerun(cloud, ended.id, failed_inside(cloud, ended.id) if inside else None)
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
-    assert ended.output["state"] == "SUCCEEDED"
+    assert ended.report["state"] == "SUCCEEDED"
     assert cloud.service(host)["status"] == "disabled"
     assert [request.path for request in web.requests] == [f"/{one}" for one in asked]
 
@@ -228,7 +228,7 @@ def test_an_action_of_a_plan_that_failed_is_carried_out_and_the_others_are_not_r
 
     ended = rerun(cloud, plan)
 
-    assert (ended.state, ended.output["state"]) == ("SUCCESS", "SUCCEEDED"), ended.output
+    assert (ended.state, ended.report["state"]) == ("SUCCESS", "SUCCEEDED"), ended.output
     states = {"migrate_fails": "SUCCEEDED", "stop_stops": "SUCCEEDED", "stop_last": "SUCCEEDED"}
     assert shown(cloud, plan) == ("SUCCEEDED", states)
     assert cloud.where(fails) == ("ACTIVE", "compute8")
@@ -246,5 +246,5 @@ def test_a_task_that_has_not_failed_is_not_run_again(cloud: Cloud) -> None:
         client(cloud, "mistral", "task-rerun", task["ID"])
 
     assert cloud.execution(ended.id)["state"] == "SUCCESS"
-    assert json.loads(cloud.execution(ended.id)["output"])["reason"] == "DRY_RUN"
+    assert json.loads(cloud.execution(ended.id)["output"])["report"]["reason"] == "DRY_RUN"
     assert uuid.UUID(task["ID"])

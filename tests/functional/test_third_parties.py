@@ -260,7 +260,7 @@ def test_alert_recover_update_the_billing_confirm_alert(
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     assert all(moved(cloud, server, "compute1") for server in servers)
     assert subjects(mail, 2) == ["Recovery: NOT_ENDED", "Recovery: RECOVERED"]
-    assert mail.mails[-1].text == ended.output["message"]
+    assert mail.mails[-1].text == ended.report["message"]
     (request,) = web.requests
     assert (request.method, request.body["host"]) == ("PUT", "compute1")
     assert {line["id"]: line["host"] for line in request.body["servers"]} == {
@@ -294,7 +294,7 @@ def test_a_billing_that_refuses_is_reported_and_moves_no_server_again(
     ended = cloud.recover("compute2", method="auto_priority", reserved_hosts="compute8")
 
     assert ended.state == "ERROR"
-    assert "billing" in ended.output["message"]
+    assert "billing" in ended.report["message"]
     assert moved(cloud, server, "compute2")
     assert [request.answered for request in web.requests] == [503] * 4
     assert len({request.path for request in web.requests}) == 1
@@ -317,7 +317,7 @@ def test_a_mail_server_that_refuses_does_not_stop_a_recovery(
     assert moved(cloud, server, "compute3")
     assert len(web.requests) == 1
     assert tasks_of(cloud, ended)["alert"] == "ERROR"
-    assert "alert" in ended.output["message"]
+    assert "alert" in ended.report["message"]
 
 
 @pytest.mark.usefixtures("addresses")

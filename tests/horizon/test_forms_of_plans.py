@@ -55,7 +55,7 @@ def test_an_action_does_what_the_parameters_say_that_were_typed(
     assert cloud.server(grows)["flavor"]["original_name"] == "m1.small"
     assert [cloud.where(server)[0] for server in (stops, starts)] == ["SHUTOFF", "ACTIVE"]
     assert cloud.service("compute12")["status"] == "disabled"
-    assert ended["nop"].output["message"] == "by hand"
+    assert ended["nop"].report["message"] == "by hand"
 
 
 def test_a_plan_that_was_typed_is_cancelled(admin: Person, cloud: Cloud) -> None:
@@ -65,8 +65,8 @@ def test_a_plan_that_was_typed_is_cancelled(admin: Person, cloud: Cloud) -> None
     cancel = cloud.end_of(admin.execute("recovery.action_plan.cancel", plan=f' "{plan}" '))
     assert_ended(cancel, "SUCCEEDED", "CANCELLED")
     ended = cloud.end_of(plan)
-    assert ended.output["state"] == "CANCELLED"
-    assert admin.end(plan) == ("Error", ended.output["message"])
+    assert ended.report["state"] == "CANCELLED"
+    assert admin.end(plan) == ("Error", ended.report["message"])
 
 
 def test_a_plan_is_undone_within_the_time_of_the_form_or_the_one_that_was_typed(

@@ -66,11 +66,11 @@ def test_a_server_is_made_ready_for_the_reason_that_was_typed(admin: Person, clo
     node = server["id"]
     assert admin.open_form("recovery.node.prepare")["reason"] == '"failed"'
     ended = cloud.end_of(admin.execute("recovery.node.prepare", node_id=node))
-    assert (ended.state, ended.output["details"]["cluster_id"]) == ("SUCCESS", None)
+    assert (ended.state, ended.report["details"]["cluster_id"]) == ("SUCCESS", None)
     assert cloud.server(server)["metadata"]["recovery_reason"] == "failed"
     typed = {"node_id": f" {node} ", "reason": "a fire", "cluster_id": "c1"}
     ended = cloud.end_of(admin.execute("recovery.node.prepare", dry_run="yes", **typed))
-    assert (ended.reason, ended.output["details"]["cluster_id"]) == ("DRY_RUN", "c1")
+    assert (ended.reason, ended.report["details"]["cluster_id"]) == ("DRY_RUN", "c1")
     assert cloud.server(server)["metadata"]["recovery_reason"] == "failed"
     cloud.end_of(admin.execute("recovery.node.prepare", dry_run="no", **typed))
     assert cloud.server(server)["metadata"]["recovery_reason"] == "a fire"

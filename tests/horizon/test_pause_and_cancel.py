@@ -38,7 +38,7 @@ def test_cancel_gives_up_the_recovery_and_what_it_has_started(
         # and of whoever had come to the host
         assert told.servers.keys() >= {server["name"] for server in servers}
         (above, hover), (state, said) = admin.ends([started, below["id"]])
-        assert (above, hover, state, said) == ("Error", "", "Error", told.output["message"])
+        assert (above, hover, state, said) == ("Error", "", "Error", told.report["message"])
         assert said.startswith("Cancelled before its end")
         assert [bool(cloud.migrations(server)) for server in servers].count(True) < 3
     finally:

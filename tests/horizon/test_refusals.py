@@ -50,7 +50,7 @@ def refusals(session: Person, cloud: Cloud) -> list[tuple[str, str, str]]:
     shown = session.ends(started)
     assert cloud.done(server) == []
     assert cloud.service("compute8")["status"] == "enabled"
-    return [(*seen, one.output["message"]) for seen, one in zip(shown, ended, strict=True)]
+    return [(*seen, one.report["message"]) for seen, one in zip(shown, ended, strict=True)]
 
 
 @pytest.mark.parametrize("number", range(len(GARBAGE)), ids=[one[0] for one in GARBAGE])

@@ -137,7 +137,7 @@ def test_the_default_host_method_evacuates_after_isolating(carry_out):
             ],
         },
     )
-    assert (done.state, done.output) == ("SUCCESS", MOVED)
+    assert (done.state, done.output) == ("SUCCESS", {"report": MOVED})
     assert done.tasks == [
         "disable_compute_service_task",
         "prepare_HA_enabled_instances_task",
@@ -169,7 +169,10 @@ def test_a_block_that_fails_ends_the_method_with_its_sentence_said_once(
     }
     done = carry_out(default_methods(), results, failure)
     assert (done.state, done.state_info) == ("ERROR", "It failed.")
-    assert (done.output["reason"], done.output["message"]) == (code, "It failed.")
+    assert (done.output["report"]["reason"], done.output["report"]["message"]) == (
+        code,
+        "It failed.",
+    )
     assert done.ran.count(failing) == 1
 
 
@@ -277,8 +280,11 @@ def test_a_method_goes_on_after_a_failure_that_the_file_allows(carry_out):
     )
     assert done.state == "SUCCESS"
     assert done.ran == ["alert", "no_op", "alert_2"]
-    assert done.output["state"] == "SUCCEEDED"
-    assert [one["task"] for one in done.output["details"]["failed_tasks"]] == ["alert", "alert_2"]
+    assert done.output["report"]["state"] == "SUCCEEDED"
+    assert [one["task"] for one in done.output["report"]["details"]["failed_tasks"]] == [
+        "alert",
+        "alert_2",
+    ]
 
 
 def test_an_allowed_failure_is_not_the_reason_of_a_later_one(carry_out):
@@ -288,10 +294,10 @@ def test_an_allowed_failure_is_not_the_reason_of_a_later_one(carry_out):
         {"alert": [{"error": "no mail today"}], "std_fail": [{"error": "the true reason"}]},
     )
     assert done.state == "ERROR"
-    assert done.ran == ["alert", "std_fail", "report_failure"]
+    assert done.ran == ["alert", "std_fail"]
     assert "the true reason" in done.state_info
     assert "no mail today" not in done.state_info
-    assert done.output["message"] == done.state_info
+    assert done.output["report"]["message"] == done.state_info
 
 
 @pytest.mark.parametrize("result", [LOST, {"error": {"retriable": True}}, {"error": "no"}])
@@ -350,7 +356,7 @@ def test_a_timeout_ends_a_polled_block(carry_out):
     )
     assert done.state == "SUCCESS"
     assert done.ran == [*["disable_compute_service_task"] * 5, "no_op"]
-    assert [one["task"] for one in done.output["details"]["failed_tasks"]] == [
+    assert [one["task"] for one in done.output["report"]["details"]["failed_tasks"]] == [
         "disable_compute_service_task"
     ]
 
@@ -374,7 +380,7 @@ def test_each_task_of_finally_runs_whatever_became_of_those_before_it(carry_out)
     done = carry_out(FINALLY, {"std_fail": [{"data": 1}], "alert": error, "std_noop": error})
     assert done.state == "SUCCESS"
     behind = done.ran[done.ran.index("alert") :]
-    assert behind == ["alert", "std_noop", "alert_2", "report_end", "report_failure"]
+    assert behind == ["alert", "std_noop", "alert_2", "report_end"]
 
 
 def test_a_failure_that_the_file_allows_is_none_in_finally(carry_out):

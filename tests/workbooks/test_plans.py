@@ -25,15 +25,9 @@ STAND_IN = """
   {name}:
     input: [plan, action, parameters, satisfied: null]
     output:
-      state: <% $.report.state %>
-      reason: <% $.report.reason %>
-      message: <% $.report.message %>
-      details: <% $.report.details %>
+      report: <% ending() %>
     output-on-error:
-      state: <% $.report.state %>
-      reason: <% $.report.reason %>
-      message: <% $.report.message %>
-      details: <% $.report.details %>
+      report: <% ending() %>
     tasks:
       check:
         action: std.echo
@@ -43,10 +37,8 @@ STAND_IN = """
             parameters: <% $.parameters %>
             satisfied: <% $.satisfied %>
             cancelled: <% plan_cancelled($.plan) %>
-        publish:
-          report: <% task().result %>
         on-success:
-          - fail(msg=<% $.report.message %>): <% $.report.state = FAILED %>
+          - fail(msg=<% ending().message %>): <% ending().state = FAILED %>
 """
 ACTIONS = "version: '2.0'\nname: recovery.action\nworkflows:\n" + "".join(
     STAND_IN.format(name=name) for name in ACTION_TYPES
@@ -73,7 +65,7 @@ def by_uuid(found):
 
 def report(done):
     """The report of a plan."""
-    return done.output
+    return done.output["report"]
 
 
 def facts_now(plan):
@@ -203,7 +195,8 @@ class Plans:
             state, reason = "CANCELLED", "CANCELLED"
         undo = {"parameters": {"back": told["action"]}}
         about = {"action": told["action"], "undo": undo, "abort_error": None}
-        return {"state": state, "reason": reason, "message": "So it is.", "details": about}
+        told = {"state": state, "reason": reason, "message": "So it is.", "details": about}
+        return {"report": told}
 
     def cancel(self, plan):
         """Cancel a plan: its workflow begins, and goes on when the plan does."""
@@ -585,7 +578,8 @@ def test_a_compiled_plan_keeps_the_rules_of_the_pack(plans, mistral):
         for name in ACTION_TYPES
     }
     functions = frozenset(mistral.functions())
-    catalogue = lint.Catalogue({"std.noop": lint.Signature()}, known, functions)
+    echo = lint.Signature(frozenset({"output"}))
+    catalogue = lint.Catalogue({"std.noop": lint.Signature(), "std.echo": echo}, known, functions)
     for rule in ("ANY", "ALWAYS"):
         compiled = compile_plan(read_plan(json.dumps(plan), "plan.json"), rule)
         problems = lint.lint([compiled], catalogue)

@@ -153,8 +153,11 @@ class FakeApi:
         self.data["executions"].append(record)
         return record
 
-    def end(self, name, ended="SUCCESS", state_info=None, **output):
+    def end(self, name, ended="SUCCESS", state_info=None, **told):
+        """End an execution with a report, if anything of one is told."""
         record = next(item for item in self.data["executions"] if item["id"] == name)
+        report = {"state": "", "reason": "", "message": "", "details": {}, **told}
+        output = {"report": report} if told else {}
         record.update(state=ended, state_info=state_info, output=json.dumps(output))
 
     def task(self, task_id, execution, name, kind="ACTION", state="RUNNING", **more):

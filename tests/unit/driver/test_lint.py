@@ -29,22 +29,16 @@ workflows:
     vars:
       greeting: hello
     output:
-      state: <% $.report.state %>
-      reason: <% $.report.reason %>
-      message: <% $.report.message %>
-      details: <% $.report.details %>
+      report: <% ending() %>
     output-on-error:
-      state: <% $.report.state %>
-      reason: <% $.report.reason %>
-      message: <% $.report.message %>
-      details: <% $.report.details %>
+      report: <% ending() %>
     task-defaults:
       safe-rerun: true
       retry:
         count: 3
         delay: 1
       on-error:
-        - report_failure
+        - fail(msg=<% ending().message %>)
     tasks:
       look:
         description: Looks.
@@ -72,12 +66,12 @@ workflows:
         description: Calls an action of this workbook.
         action: shout text=<% $.greeting %>
 
-      report_failure:
-        description: Reports.
-        publish:
-          report: <% task(look).result %>
-        on-success:
-          - fail(msg=<% $.report.message %>)
+        on-error:
+          - shout_back
+
+      shout_back:
+        description: What has failed.
+        action: shout text=<% task(look).result %>
 
   tell:
     description: Tells one, by polling itself.
@@ -85,15 +79,9 @@ workflows:
     input:
       - name
     output:
-      state: <% switch($.name = a => FINE, true => $.report.state) %>
-      reason: <% let(code => $.report.reason) -> $code + $.name %>
-      message: <% $.report.get(message, none) %>
-      details: <% $.get(report) %>
+      report: <% ending() %>
     output-on-error:
-      state: FAILED
-      reason: FAILED
-      message: <% with(1, 2) -> $ + $2 %>
-      details: <% dict($.report.items().select([$[0], $[1].more])) %>
+      report: <% ending() %>
     task-defaults:
       on-error:
         - fail
@@ -114,6 +102,13 @@ workflows:
       look_again:
         description: Looks on.
         action: std.noop
+        publish:
+          state: <% switch($.name = a => FINE, true => $.report.state) %>
+          reason: <% let(code => $.report.reason) -> $code + $.name %>
+          message: <% $.report.get(message, none) %>
+          details: <% $.get(report) %>
+          both: <% with(1, 2) -> $ + $2 %>
+          more: <% dict($.report.items().select([$[0], $[1].more])) %>
         on-complete: look_again
 """
 CATALOGUE = lint.Catalogue(
@@ -124,7 +119,7 @@ CATALOGUE = lint.Catalogue(
         "std.anything": lint.parse_signature("**kwargs"),
     },
     workflows={"recovery.other.run": lint.parse_signature("a, b=1")},
-    functions=frozenset({"task", "env"}),
+    functions=frozenset({"task", "env", "ending"}),
 )
 
 
@@ -151,9 +146,9 @@ CASES = {
         "unknown key 'safe-return'; did you mean 'safe-rerun'?",
     ),
     "ignored publish": (
-        "      on-error:\n        - report_failure",
+        "      on-error:\n        - fail(msg=<% ending().message %>)",
         "      on-error:\n        publish:\n          branch:\n            x: 1\n"
-        "        next: report_failure",
+        "        next: fail",
         "          branch", "Mistral ignores publish in task-defaults on-error",
     ),
     "a key that is given twice": (
@@ -246,14 +241,23 @@ CASES = {
     ),
     "no tags": ("    tags: [example]\n    input:\n      - who", "    input:\n      - who",
                 "  greet:", "no tags"),
-    "an output without a key": (
-        "      details: <% $.get(report) %>\n", "", "      state: <% switch",
-        "output must have the keys details, message, reason, state; it has message, reason, state",
+    "no output": (
+        "    output:\n      report: <% ending() %>\n    output-on-error:\n"
+        "      report: <% ending() %>\n    task-defaults:\n      on-error:\n        - fail\n",
+        "    output-on-error:\n"
+        "      report: <% ending() %>\n    task-defaults:\n      on-error:\n        - fail\n",
+        "\n  tell:\n", "output must be `report: <% ending() %>`, and only that",
     ),
-    "an output with another key": (
-        "      reason: FAILED", "      why: FAILED", "      state: FAILED",
-        "output-on-error must have the keys details, message, reason, state; it has details,"
-        " message, state, why",
+    "another output": (
+        "    output-on-error:\n      report: <% ending() %>\n    task-defaults:\n      on",
+        "    output-on-error:\n      why: <% ending() %>\n    task-defaults:\n      on",
+        "      why:", "output-on-error must be `report: <% ending() %>`, and only that",
+    ),
+    "an output beside the report": (
+        "    output-on-error:\n      report: <% ending() %>\n    task-defaults:\n      on",
+        "    output-on-error:\n      more: 1\n      report: <% ending() %>\n    task-defaults:\n"
+        "      on",
+        "      more: 1", "output-on-error must be `report: <% ending() %>`, and only that",
     ),
     "Jinja": ("greeting: hello", "greeting: '{{ _.who }}'", "_.who", "a Jinja expression"),
     "Jinja block": ("greeting: hello", "greeting: '{% if 1 %}'", "if 1", "a Jinja expression"),

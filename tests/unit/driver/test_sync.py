@@ -21,27 +21,16 @@ workflows:
     input:
       - text
     output:
-      state: SUCCEEDED
-      reason: RECOVERED
-      message: done
-      details: {{}}
+      report: <% ending() %>
     output-on-error:
-      state: FAILED
-      reason: UNEXPECTED
-      message: not done
-      details: {{}}
+      report: <% ending() %>
     task-defaults:
       on-error:
-        - report_failure
+        - fail(msg=<% ending().message %>)
     tasks:
       say:
         description: Says it.
         {call}
-      report_failure:
-        description: Ends with one sentence.
-        action: std.noop
-        on-success:
-          - fail(msg="it could not be said")
 """
 
 

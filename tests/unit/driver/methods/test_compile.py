@@ -58,24 +58,23 @@ def test_the_tasks_of_a_chain_follow_each_other_through_its_phases():
         "std_noop": ["std_noop_2"],
         "std_noop_2": ["no_op_2"],
         "no_op_2": None,
-        "report_failure": ["fail(msg=<% $.report.message %>)"],
     }
 
 
 def test_names_with_a_meaning_of_their_own_are_no_names_of_tasks():
-    names = ["noop", "fail", "succeed", "pause", "version", "report_failure", "start_finally"]
+    names = ["noop", "fail", "succeed", "pause", "version", "start_finally", "report_end"]
     found = tasks(with_noops(names))
-    assert list(found) == [*(f"{name}_2" for name in names), "report_failure"]
+    assert list(found) == [*(f"{name}_2" for name in names)]
 
 
 def test_names_that_yaml_takes_for_values_stay_names():
     found = tasks(with_noops(["on", "null", "yes"]))
-    assert list(found) == ["on", "null", "yes", "report_failure"]
+    assert list(found) == ["on", "null", "yes"]
 
 
 def test_two_names_that_become_the_same_task_name_are_numbered():
     found = tasks(with_noops(["a.b", "a-b"]))
-    assert list(found) == ["a_b", "a_b_2", "report_failure"]
+    assert list(found) == ["a_b", "a_b_2"]
 
 
 def test_finally_goes_on_numbering_so_that_no_result_replaces_another():
@@ -90,13 +89,6 @@ def test_a_chain_with_finally_begins_with_its_start():
         "recovery.methods.host_auto_failure_finally"
     )
     assert found["start_finally"]["on-success"] == ["no_op"]
-
-
-def test_without_an_error_that_leads_there_nobody_reports_failures():
-    """Mistral would start the reporter beside the first task of the chain."""
-    text = "host_auto_failure: {main: [no_op]}\ntasks: {no_op: {on_error: continue}}"
-    assert list(tasks(text)) == ["no_op"]
-    assert "on-error" not in workflow(text)["task-defaults"]
 
 
 def test_blocks_keep_the_retry_of_the_workflow_and_foreign_tasks_do_not():

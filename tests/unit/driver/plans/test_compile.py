@@ -64,7 +64,7 @@ def test_each_task_comes_after_its_parents_and_leads_to_its_children_either_way(
         "action": number(3),
         "parameters": {"resource_id": number(3)},
     }
-    assert last["publish"] == {"report": "<% plan_report() %>"}
+    assert last["input"] == {"output": {"report": "<% plan_report() %>"}}
 
 
 STATE = compile_module._STATE
@@ -107,7 +107,7 @@ def test_only_where_paths_part_or_meet_an_alternative_asks_whether_it_is_needed(
     made = plan(action(1), action(2, 1), action(3, 1), action(4), action(5, 4))
     tasks = workflow(compile_plan(made, "ANY"))["tasks"]
     asked = {
-        name: task["input"].get("satisfied") for name, task in tasks.items() if "input" in task
+        name: task["input"].get("satisfied") for name, task in tasks.items() if "workflow" in task
     }
     assert asked == {
         "stop_web": None,

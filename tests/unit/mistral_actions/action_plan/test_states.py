@@ -2,8 +2,9 @@
 
 import pytest
 
-from mistral_actions.action_plan import states as states
+from mistral_actions.action_plan import states
 from mistral_actions.action_plan.states import ActionState, Graph, Node, Seen
+from mistral_actions.errors import report
 
 
 def graph(rule="ALWAYS", **parents):
@@ -16,7 +17,7 @@ CHAIN = {"a": "", "b": "a", "c": "b"}
 
 
 def output(state, reason="DONE", message="So it is."):
-    return {"state": state, "reason": reason, "message": message, "details": {}}
+    return {"report": report(state, reason, message, {})}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from mistral_actions.engine import action_plans as functions
+from mistral_actions.errors import report
 
 PLAN = str(uuid.UUID(int=255))
 NOW = datetime.datetime(2026, 11, 20, 12)
@@ -20,7 +21,7 @@ CONTEXT = {"__execution": {"id": OWN}}
 
 def output(state, reason="DONE", undo=None, abort_error=None):
     details = {"undo": undo, "abort_error": abort_error}
-    return {"state": state, "reason": reason, "message": "So it is.", "details": details}
+    return {"report": report(state, reason, "So it is.", details)}
 
 
 def record(**fields):
@@ -74,7 +75,7 @@ class Database:
 @pytest.fixture
 def database(monkeypatch):
     found = Database()
-    monkeypatch.setattr(functions, "_db", lambda: found)
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: found)
     monkeypatch.setattr(functions, "_now", lambda: NOW + datetime.timedelta(minutes=30))
     return found
 
@@ -194,7 +195,7 @@ def test_what_is_known_of_a_plan_that_ended(database):
         RUN,
         "ERROR",
         spec=spec(a="b", b=[]),
-        output={"state": "FAILED"},
+        output=output("FAILED"),
         updated_at=NOW + datetime.timedelta(minutes=10),
     )
     database.task("a", "SUCCESS", output("SUCCEEDED", abort_error="no right"))

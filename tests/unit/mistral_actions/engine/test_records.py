@@ -48,7 +48,9 @@ class Database:
 @pytest.fixture
 def records(monkeypatch):
     def look(host, own, *others, plans=(), steps=()):
-        monkeypatch.setattr(executions, "_db", lambda: Database([own, *others], plans, steps))
+        monkeypatch.setattr(
+            "mistral_actions.engine.database.api", lambda: Database([own, *others], plans, steps)
+        )
         return executions.recovery_records({"__execution": {"id": own.id}}, host)
 
     return look
@@ -142,7 +144,7 @@ def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypat
     ]
     context = {"__execution": {"id": "e1"}}
     database = Database([own, *others])
-    monkeypatch.setattr(executions, "_db", lambda: database)
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
     look = ("recovery.instance.recover", "server", "instance_failure")
     before = [
         {"id": "e2", "of": "web", "decided": True},
@@ -161,8 +163,10 @@ def test_recoveries_of_other_hosts_do_not_matter(records):
 
 
 def test_the_settings_are_the_environment_recovery(monkeypatch):
-    monkeypatch.setattr(executions, "_db", lambda: Database())
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: Database())
     assert executions.recovery_settings({}) == {}
     environment = types.SimpleNamespace(variables={"concurrency": 3})
-    monkeypatch.setattr(executions, "_db", lambda: Database(environment=environment))
+    monkeypatch.setattr(
+        "mistral_actions.engine.database.api", lambda: Database(environment=environment)
+    )
     assert executions.recovery_settings({}) == {"concurrency": 3}

@@ -1,53 +1,52 @@
-"""What is reported: of a task that failed, of one that succeeded, and of a workflow."""
-
-import datetime
-import types
+"""The report of a workflow: folded from what its tasks have told, in the order of their ends."""
 
 import pytest
 
 from mistral_actions.engine import reports
 from mistral_actions.errors import Failed, report
+from tests.unit.mistral_actions.fake_executions import CONTEXT, SECOND, FakeExecution, asking
 
-NOW = datetime.datetime(2026, 11, 20, 12, 0, 0)
 LINES = [{"id": "1", "state": "FAILED"}]
-NOT_ENDED = report("FAILED", "NOT_ENDED", "not yet", {"host": "c1", "servers": ["planned"]})
+PLANNED = {"host": "c1", "servers": ["planned"]}
+NOT_ENDED = report("FAILED", "NOT_ENDED", "not yet", PLANNED)
 MOVED = report("SUCCEEDED", "RECOVERED", "1 server evacuated.", {"servers": LINES})
-CONTEXT = {"__execution": {"id": "e1"}}
+STAYED = report("FAILED", "SERVERS_NOT_MOVED", "1 stayed.", {"servers": LINES, "newest": 7})
+DOWN = Failed("c9 is down.", "RESERVED_HOST_DOWN").as_dict()
 CANCELLED = "Cancelled before its end: nothing more is begun, and what has begun goes on by itself."
+NO_REPORTS = [None, "bystander", 7, {"state": "FAILED"}]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def mistral(monkeypatch):
-    """Mistral's database with one execution, which is not over."""
-    found = types.SimpleNamespace(over=False, tasks=[])
-    database = types.SimpleNamespace(
-        get_workflow_execution=lambda id_: types.SimpleNamespace(id=id_),
-        get_task_executions=lambda workflow_execution_id: found.tasks,
-    )
-    monkeypatch.setattr(reports, "_db", lambda: database)
-    monkeypatch.setattr(reports, "_result_of", lambda task: task.result)
-    monkeypatch.setattr(reports, "is_over", lambda context: found.over)
-    return found
+    """Let Mistral's database have this execution only."""
+
+    def install(given=None, *tasks):
+        found = FakeExecution(given, tasks)
+        monkeypatch.setattr("mistral_actions.engine.database.api", lambda: found)
+        return found
+
+    return install
 
 
-def task(result, name="some_task", state_info=None):
-    times = {"created_at": NOW.isoformat(), "updated_at": NOW.isoformat()}
-    return {"name": name, "result": result, "state_info": state_info, **times}
+def ended(mistral, *tasks, given=None):
+    mistral(given, *tasks)
+    return reports.ending(CONTEXT)
 
 
-def failed(*tasks, before=None):
-    return reports.failure_report(CONTEXT, list(tasks), before)
+# ---- what one task tells
 
 
-def test_the_error_of_an_action_is_the_report():
+def test_the_error_of_an_action_is_the_report(mistral):
     error = Failed("two stayed", "SERVERS_NOT_MOVED", {"host": "c1", "servers": LINES})
-    assert failed(task(error.as_dict())) == error.as_dict()["report"]
+    assert ended(mistral, {"result": error.as_dict()}) == error.as_dict()["report"]
 
 
-def test_the_output_of_a_workflow_is_the_report():
-    output = report("FAILED", "NO_RESERVED_HOST", "none was given", {"servers": LINES})
-    assert failed(task(output)) == output
-    assert failed(task({**output, "details": None}))["details"] == {}
+def test_the_output_of_a_workflow_has_the_report(mistral):
+    told = report("FAILED", "NO_RESERVED_HOST", "none was given", {"servers": LINES})
+    output = {"result": "none was given", "report": told}
+    assert ended(mistral, {"output": output, "state": "ERROR"}) == told
+    output["report"] = {**told, "details": None}
+    assert ended(mistral, {"output": output, "state": "ERROR"})["details"] == {}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +62,10 @@ def test_the_output_of_a_workflow_is_the_report():
         ("x" * 5000, None, "x"),
     ],
 )
-def test_whatever_a_task_left_behind_becomes_a_report(result, info, says):
-    got = failed(task(result, name="disable_host", state_info=info))
+@pytest.mark.parametrize("kind", ["action", "workflow"])
+def test_whatever_a_failed_task_left_behind_becomes_a_report(mistral, kind, result, info, says):
+    left = {"result": result} if kind == "action" else {"output": {"result": result}}
+    got = ended(mistral, {"name": "disable_host", "state": "ERROR", "state_info": info, **left})
     assert (got["state"], got["reason"]) == ("FAILED", "TASK_FAILED")
     assert got["message"].startswith("Task 'disable_host' failed: ")
     assert says in got["message"]
@@ -72,116 +73,212 @@ def test_whatever_a_task_left_behind_becomes_a_report(result, info, says):
     assert got["details"] == {}
 
 
-def test_a_poll_that_never_finished_timed_out():
+def test_a_task_whose_action_never_ran_is_told_in_mistrals_words(mistral):
+    lost = mistral(NOT_ENDED).task("a", state="ERROR", state_info="Can not evaluate YAQL")
+    execution = mistral(NOT_ENDED)
+    execution.tasks = [lost]
+    got = reports.ending(CONTEXT)
+    assert got == report("FAILED", "TASK_FAILED", "Task 'a' failed: Can not evaluate YAQL", PLANNED)
+
+
+def test_a_poll_that_never_finished_timed_out(mistral):
     poll = {"finished": False, "message": "Nova shows c1 up"}
-    got = failed(task(poll, name="wait_until_host_down"), before=NOT_ENDED)
-    assert got["reason"] == "TIMED_OUT"
-    assert got["message"] == "wait_until_host_down did not reach its end in time: Nova shows c1 up."
-    assert got["details"] == {"host": "c1", "servers": ["planned"]}
+    got = ended(mistral, {"name": "wait", "result": poll, "state": "ERROR"}, given=NOT_ENDED)
+    assert got == report(
+        "FAILED", "TIMED_OUT", "wait did not reach its end in time: Nova shows c1 up.", PLANNED
+    )
 
 
-def test_without_a_failed_task_there_is_a_report_all_the_same():
-    assert failed()["state"] == "FAILED"
-    assert failed(before=NOT_ENDED)["details"] == {"host": "c1", "servers": ["planned"]}
+def test_a_poll_that_never_finished_tells_how_far_it_came(mistral):
+    told = report("FAILED", "NOT_ENDED", "2 of 3", {"servers": LINES})
+    poll = {"finished": False, "message": "2 of 3", "report": told}
+    got = ended(mistral, {"result": poll, "state": "ERROR"}, given=NOT_ENDED)
+    assert (got["reason"], got["details"]) == ("TIMED_OUT", {"host": "c1", "servers": LINES})
 
 
-def test_a_task_that_knows_the_servers_decides_alone():
-    last = task(Failed("last", "TWO", {"servers": ["of the last"]}).as_dict())
-    got = failed(last, before=report("FAILED", "ONE", "first", {"servers": LINES}))
-    assert (got["reason"], got["message"]) == ("TWO", "last")
-    assert got["details"]["servers"] == ["of the last"]
-
-
-def test_servers_come_from_the_attempt_before_if_the_task_knows_none():
-    before = report("FAILED", "SERVERS_NOT_MOVED", "1 stayed.", {"servers": LINES, "newest": 7})
-    got = failed(task(Failed("c9 is down.", "RESERVED_HOST_DOWN").as_dict()), before=before)
-    assert got["reason"] == "RESERVED_HOST_DOWN"
-    assert got["message"] == "1 stayed. Then: c9 is down."
-    assert got["details"] == {"servers": LINES, "newest": 7}
-
-
-def test_a_poll_whose_last_try_was_published_is_not_told_twice():
-    late = report("FAILED", "TIMED_OUT", "not in time", {"host": "c1", "servers": []})
-    got = failed(task({"finished": False, "report": late}), before=late)
-    assert (got["reason"], got["message"]) == ("TIMED_OUT", "not in time")
-
-
-def test_servers_come_from_the_plan_if_nothing_was_tried_before():
-    got = failed(task(Failed("no right", "FORBIDDEN").as_dict()), before=NOT_ENDED)
-    assert (got["reason"], got["message"]) == ("FORBIDDEN", "no right")
-    assert got["details"] == {"host": "c1", "servers": ["planned"]}
-
-
-def test_a_report_of_the_plan_is_no_reason_for_a_failure():
+def test_a_report_of_the_plan_is_no_reason_for_a_failure(mistral):
     """The task succeeded, and Mistral failed behind it: say what Mistral says."""
     result = {"go_on": True, "report": NOT_ENDED}
-    got = failed(task(result, state_info="No such task", name="plan_recovery"))
+    got = ended(mistral, {"result": result, "state": "ERROR", "state_info": "No such task"})
     assert got["reason"] == "TASK_FAILED"
+
+
+def test_the_last_run_of_a_task_counts(mistral):
+    execution = mistral(NOT_ENDED)
+    task = execution.task(result={"report": STAYED}, state="SUCCESS")
+    execution.runs[-1].accepted = False
+    execution.run(task, {"result": {"report": MOVED}})
+    execution.run(task, {"result": "late"}, accepted=False)
+    assert reports.ending(CONTEXT) == MOVED
+
+
+# ---- one after the other
+
+
+def test_the_last_success_that_tells_something_says_all(mistral):
+    plan, move = {"result": {"report": NOT_ENDED}}, {"result": {"report": MOVED}}
+    assert ended(mistral, plan, {"result": DOWN}, move, {"result": {"finished": True}}) == MOVED
+
+
+def test_tasks_that_end_in_one_second_are_told_in_the_order_in_which_they_led_to_each_other(
+    mistral,
+):
+    execution = mistral(
+        None, *[{"result": {"report": told}} for told in (NOT_ENDED, STAYED, MOVED)]
+    )
+    for task, id_ in zip(execution.tasks, "cba", strict=True):
+        task.created_at = task.finished_at = SECOND
+        execution.runs[execution.tasks.index(task)].task_execution_id = task.id = id_
+    for task, cause in zip(execution.tasks[1:], "cb", strict=True):
+        task.runtime_context = {"triggered_by": [{"task_id": cause}]}
+    assert reports.ending(CONTEXT) == MOVED
+
+
+def test_a_task_that_is_run_again_has_ended_last(mistral):
+    """It is older than what was behind its failure."""
+    execution = mistral(NOT_ENDED, {"result": {"report": MOVED}}, {"result": DOWN})
+    execution.tasks[0].finished_at = 9 * SECOND
+    execution.tasks[0].runtime_context = {}
+    assert reports.ending(CONTEXT) == MOVED
+
+
+def test_a_failure_that_knows_the_servers_decides_alone(mistral):
+    last = Failed("last", "TWO", {"servers": ["of the last"]}).as_dict()
+    first = report("FAILED", "ONE", "first", {"host": "c1", "servers": LINES})
+    got = ended(mistral, {"result": last}, given=first)
+    assert (got["reason"], got["message"]) == ("TWO", "last")
+    assert got["details"] == {"host": "c1", "servers": ["of the last"]}
+
+
+def test_servers_come_from_the_attempt_before_if_the_failure_knows_none(mistral):
+    got = ended(mistral, {"result": DOWN}, given=STAYED)
+    assert (got["state"], got["reason"]) == ("FAILED", "RESERVED_HOST_DOWN")
+    assert got["message"] == "1 stayed. Then: c9 is down."
+    assert got["details"] == STAYED["details"]
+
+
+def test_servers_come_from_the_plan_if_nothing_was_tried_before(mistral):
+    got = ended(mistral, {"result": DOWN}, given=NOT_ENDED)
+    assert (got["reason"], got["message"]) == ("RESERVED_HOST_DOWN", "c9 is down.")
+    assert got["details"] == PLANNED
+
+
+@pytest.mark.parametrize("given", NO_REPORTS)
+def test_what_a_person_typed_as_a_report_is_none(mistral, given):
+    refused = Failed("start another one", "BAD_INPUT").as_dict()
+    assert ended(mistral, {"result": refused}, given=given) == refused["report"]
+
+
+# ---- the end
+
+
+def test_a_workflow_without_a_recovering_task_was_carried_out(mistral):
+    text = "recovery.test.run was carried out; none of its tasks recovers servers."
+    for given, details in ((NOT_ENDED, PLANNED), (None, {})):
+        got = ended(mistral, {"name": "alert", "result": ["sent"]}, given=given)
+        assert got == report("SUCCEEDED", "CARRIED_OUT", text, details)
+
+
+def test_a_failure_of_an_optional_task_is_a_remark(mistral):
+    optional = {"name": "alert", "result": "451 later", "tags": ["optional"]}
+    got = ended(mistral, optional, {"result": {"report": MOVED}}, given=NOT_ENDED)
+    said = "Task 'alert' failed: 451 later"
+    assert (got["state"], got["reason"]) == ("SUCCEEDED", "RECOVERED")
+    assert got["message"] == f"1 server evacuated. Without alert: {said}"
+    assert got["details"]["failed_tasks"] == [{"task": "alert", "message": said}]
+    assert MOVED["details"] == {"servers": LINES}
+
+
+def test_a_failure_of_an_optional_task_is_not_the_reason_of_another(mistral):
+    optional = {"name": "alert", "result": "451 later", "tags": ["optional"]}
+    assert ended(mistral, optional, {"result": DOWN})["message"] == "c9 is down."
+
+
+def test_notices_are_listed_and_decide_nothing(mistral):
+    taken = {"result": {"report": report("SUCCEEDED", "NOTIFIED", "taken", {})}, "tags": ["notice"]}
+    lost = {"result": Failed("not taken", "NOTICE_FAILED").as_dict(), "tags": ["notice"]}
+    got = ended(mistral, {"name": "a", **taken}, {"result": DOWN}, {"name": "b", **lost})
+    assert got["message"] == "c9 is down."
+    assert [one["reason"] for one in got["details"]["notices"]] == ["NOTIFIED", "NOTICE_FAILED"]
+
+
+def test_a_workflow_that_refuses_before_its_notices_has_none(mistral):
+    execution = mistral(None, {"result": DOWN})
+    execution.own.spec["tasks"]["announce"] = {"tags": ["notice"]}
+    assert reports.ending(CONTEXT)["details"] == {"notices": []}
+
+
+# ---- cancel and pause
+
+
+@pytest.mark.parametrize("given", [None, NOT_ENDED, "bystander"])
+@pytest.mark.parametrize("state", ["RUNNING", "DELAYED", "IDLE", "PAUSED", "WAITING"])
+def test_who_ends_an_execution_while_a_task_runs_has_cancelled_it(mistral, given, state):
+    plan = {"result": {"report": NOT_ENDED}}
+    got = ended(mistral, plan, {"result": DOWN}, {"name": "c", "state": state}, given=given)
+    assert got == report("FAILED", "CANCELLED", CANCELLED, PLANNED)
+    assert reports.servers_left(CONTEXT, got) is False
+
+
+def test_who_ends_a_paused_execution_before_its_next_task_has_cancelled_it(mistral):
+    execution = mistral(None, {"result": {"report": NOT_ENDED}})
+    execution.tasks[-1].processed, execution.tasks[-1].has_next_tasks = False, True
+    assert reports.ending(CONTEXT)["reason"] == "CANCELLED"
+    execution.tasks[-1].has_next_tasks = False
+    assert reports.ending(CONTEXT)["reason"] == "CARRIED_OUT"
 
 
 @pytest.mark.parametrize(
     "result",
     [
         {"finished": False, "report": report("FAILED", "NOT_ENDED", "2 of 3", {"servers": LINES})},
-        {"finished": True, "report": report("SUCCEEDED", "RECOVERED", "3", {"servers": LINES})},
+        {
+            "finished": True,
+            "report": report("SUCCEEDED", "X", "3", {"host": "c1", "servers": LINES}),
+        },
         Failed("no", "SERVERS_NOT_MOVED", {"servers": LINES}).as_dict(),
     ],
 )
 def test_after_a_cancel_that_is_the_reason_however_far_the_task_came(mistral, result):
-    mistral.over = True
-    got = failed(task(result), before=NOT_ENDED)
-    assert got == report("FAILED", "CANCELLED", CANCELLED, {"host": "c1", "servers": LINES})
-    assert reports.servers_left(None, got) is False
-    if "finished" in result:
-        assert reports.step_report(CONTEXT, result, NOT_ENDED) == got
+    state = "ERROR" if result.get("finished") is not True else "SUCCESS"
+    execution = mistral(NOT_ENDED, {"result": result, "state": state})
+    execution.own.state = "CANCELLED"
+    expected = report("FAILED", "CANCELLED", CANCELLED, {"host": "c1", "servers": LINES})
+    assert reports.ending(asking(execution.tasks[-1])) == expected
 
 
-@pytest.mark.parametrize(
-    ("result", "published"),
-    [({"report": MOVED}, MOVED), (MOVED, MOVED), ({"finished": False}, NOT_ENDED)],
-)
-def test_a_step_publishes_its_report_or_that_before_it(result, published):
-    assert reports.step_report(CONTEXT, result, NOT_ENDED) == published
+# ---- a task that asks
 
 
-@pytest.mark.parametrize("before", [None, "bystander", 7, {"state": "FAILED"}])
-def test_what_a_person_typed_as_a_report_is_none(before):
-    refused = Failed("start another one", "BAD_INPUT")
-    assert failed(task(refused.as_dict()), before=before) == refused.as_dict()["report"]
+def test_a_task_that_has_failed_finds_its_own_failure(mistral):
+    execution = mistral(STAYED, {"result": DOWN, "processed": False})
+    told = reports.ending(asking(execution.tasks[-1]))
+    assert told["message"] == "1 stayed. Then: c9 is down."
 
 
-# ---- a workflow that ends in ERROR
+def test_a_task_that_begins_finds_what_those_before_it_have_told(mistral):
+    execution = mistral(None, {"result": {"report": NOT_ENDED}}, {"name": "b", "state": "RUNNING"})
+    assert reports.ending(asking(execution.tasks[-1])) == NOT_ENDED
 
 
-def ended(name, state="SUCCESS", *, published=None, handled=False, info=None):
-    return types.SimpleNamespace(
-        id=name, name=name, state=state, published=published, error_handled=handled,
-        created_at=NOW, result=None, state_info=info,
-    )  # fmt: skip
+@pytest.mark.parametrize("kind", ["action", "workflow"])
+def test_a_task_that_is_run_again_knows_how_far_its_last_run_came(mistral, kind):
+    execution = mistral(NOT_ENDED)
+    task = execution.task("b", state="RUNNING", output=None if kind == "action" else {})
+    for newest in (4, 9):
+        error = Failed("no", "X", {"newest_migration": newest, "servers": ["s"]}).as_dict()
+        left = {"result": error} if kind == "action" else {"report": error["report"]}
+        execution.run(task, left, state="ERROR", accepted=False)
+    told = reports.ending(asking(task))
+    assert told == {**NOT_ENDED, "details": {**PLANNED, "newest_migration": 9}}
 
 
-def test_a_failure_is_reported_as_a_task_has_told_it():
-    told = report("FAILED", "SERVERS_NOT_MOVED", "1 stayed.", {"servers": LINES})
-    assert reports.error_report(CONTEXT, told) == told
-
-
-@pytest.mark.parametrize("told", [None, NOT_ENDED, "bystander"])
-def test_who_ends_an_execution_has_cancelled_it(mistral, told):
-    mistral.tasks = [
-        ended("a", published={"report": NOT_ENDED}), ended("b", "ERROR", handled=True),
-        ended("c", "RUNNING"),
-    ]  # fmt: skip
-    details = {"host": "c1", "servers": ["planned"]}
-    expected = report("FAILED", "CANCELLED", CANCELLED, details)
-    assert reports.error_report(CONTEXT, told) == expected
-
-
-def test_a_task_that_mistral_cannot_run_is_no_cancel(mistral):
-    mistral.tasks = [ended("a", "ERROR", info="Can not evaluate YAQL expression")]
-    got = reports.error_report(CONTEXT, NOT_ENDED)
-    assert (got["state"], got["reason"]) == ("FAILED", "TASK_FAILED")
-    assert got["message"] == "Task 'a' failed: Can not evaluate YAQL expression"
-    assert got["details"] == NOT_ENDED["details"]
+@pytest.mark.parametrize("output", [None, {}, "lost", {"result": "its process died"}])
+def test_a_run_that_left_no_report_says_nothing(mistral, output):
+    execution = mistral(NOT_ENDED)
+    task = execution.task("b", state="RUNNING")
+    execution.run(task, output, state="ERROR")
+    assert reports.ending(asking(task)) == NOT_ENDED
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def allowed(monkeypatch):
 
 def test_a_notice_says_what_happens_to_which_server_and_why(allowed):
     with WebServer() as hook:
-        assert post(f"{hook.url}/x")["reason"] == "NOTIFIED"
+        assert post(f"{hook.url}/x")["report"]["reason"] == "NOTIFIED"
         post(f"{hook.url}/x", "rebuild_ended")
     first, last = (request.body for request in hook.requests)
     assert first["text"] == "web is about to be rebuilt: no ping."

@@ -8,6 +8,7 @@ import pytest
 from mistral_actions.engine import reports
 from mistral_actions.errors import BadInput, Failed, Forbidden, Refused
 from mistral_actions.recovery import instance_steps, instances
+from tests.unit.mistral_actions.fake_executions import CONTEXT, FakeExecution
 from tests.unit.mistral_actions.fake_nova import FakeNova, Killed
 
 HOST = "compute2"
@@ -262,12 +263,13 @@ def test_a_server_that_nova_is_busy_with_is_stopped_when_that_has_ended(nova):
 
 
 def test_a_poll_that_was_the_last_one_is_the_report_of_the_workflow(nova, monkeypatch):
-    monkeypatch.setattr(reports, "is_over", lambda context: False)
     add(nova, task="rebooting")
     plan = planned(nova)
     result = instance_steps.StopServer(plan).act(nova)
-    task = {"name": "stop_server", "result": result, "state_info": None}
-    assert reports.failure_report(None, [task], plan["report"]) == result["report"]
+    execution = FakeExecution(plan["report"], [{"result": result, "state": "ERROR"}])
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: execution)
+    assert reports.ending(CONTEXT) == result["report"]
+    assert result["report"]["reason"] == "TIMED_OUT"
 
 
 def test_a_conflict_is_looked_at_again(nova):

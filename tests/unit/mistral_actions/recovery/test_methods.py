@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from mistral_actions.engine import reports
+from mistral_actions.engine import methods as functions
 from mistral_actions.errors import report
 from mistral_actions.recovery import methods
 
@@ -36,61 +36,30 @@ def mistral(monkeypatch):
         load_workflow_execution=lambda found: method if found == "e1" else None,
         get_task_executions=lambda workflow_execution_id: method.tasks,
     )
-    monkeypatch.setattr(reports, "_db", lambda: database)
-    monkeypatch.setattr(reports, "_result_of", lambda task: task.result)
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
     return method
-
-
-def told(before):
-    return reports.method_report({"__execution": {"id": "e1"}}, before)
-
-
-def test_a_method_without_a_recovering_task_was_carried_out(mistral):
-    mistral.tasks = [task(1, "alert")]
-    assert told(NOT_ENDED) == {
-        "state": "SUCCEEDED",
-        "reason": "CARRIED_OUT",
-        "message": f"{METHOD} was carried out; none of its tasks recovers servers.",
-        "details": {"servers": SERVERS},
-    }
-
-
-def test_a_recovery_is_reported_as_it_ended(mistral):
-    mistral.tasks = [task(1, "evacuate_instances_task")]
-    assert told(MOVED) == MOVED
-
-
-def test_what_failed_and_was_tolerated_is_said(mistral):
-    failed = task(2, "alert", "ERROR", result="451 later")
-    mistral.tasks = [failed, task(1, "evacuate_instances_task")]
-    found = told(MOVED)
-    assert (found["state"], found["reason"]) == ("SUCCEEDED", "RECOVERED")
-    said = "Task 'alert' failed: 451 later"
-    assert found["message"] == f"1 server evacuated. Without alert: {said}"
-    assert found["details"]["failed_tasks"] == [{"task": "alert", "message": said}]
-    assert MOVED["details"] == {"servers": []}
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PAUSED", "IDLE", "SUCCESS", "ERROR", "CANCELLED"])
 def test_a_method_has_ended_in_whatever_way(mistral, state):
     mistral.state = state
-    assert reports.method_ended(None, "e1") is (state in ("SUCCESS", "ERROR", "CANCELLED"))
+    assert functions.method_ended(None, "e1") is (state in ("SUCCESS", "ERROR", "CANCELLED"))
 
 
 def test_a_method_that_was_deleted_has_ended_and_nothing_is_known_of_it(mistral):
-    assert reports.method_ended(None, "gone") is True
-    found = reports.method_data(None, "gone")
+    assert functions.method_ended(None, "gone") is True
+    found = functions.method_data(None, "gone")
     assert (found["plan"], found["results"], found["report"]["reason"]) == ({}, {}, "NOT_FOUND")
 
 
 def test_finally_knows_the_plan_the_end_and_what_each_task_had_returned(mistral):
-    mistral.state, mistral.output = "SUCCESS", MOVED
+    mistral.state, mistral.output = "SUCCESS", {"report": MOVED}
     mistral.tasks = [
         task(2, "b", published={"results": {"a": 1, "b": 2}, "report": MOVED}),
         task(1, "a", published={"results": {"a": 1}}),
         task(3, "c", "ERROR", published=None),
     ]
-    found = reports.method_data(None, "e1")
+    found = functions.method_data(None, "e1")
     assert found == {
         "plan": {"host": "compute1"},
         "results": {"a": 1, "b": 2},
@@ -98,18 +67,16 @@ def test_finally_knows_the_plan_the_end_and_what_each_task_had_returned(mistral)
     }
 
 
-@pytest.mark.parametrize(
-    ("state", "code"), [("CANCELLED", "CANCELLED"), ("ERROR", "TASK_FAILED")]
-)
+@pytest.mark.parametrize(("state", "code"), [("CANCELLED", "CANCELLED"), ("ERROR", "TASK_FAILED")])
 def test_after_a_cancel_finally_knows_the_servers_of_the_last_report(mistral, state, code):
     mistral.state, mistral.state_info = state, "by the night shift"
     mistral.tasks = [task(1, "a")]
-    found = reports.method_data(None, "e1")["report"]
+    found = functions.method_data(None, "e1")["report"]
     assert (found["state"], found["reason"]) == ("FAILED", code)
     assert found["message"] == f"{METHOD} ended {state}. by the night shift"
     assert found["details"] == {"servers": SERVERS}
     mistral.tasks.append(task(2, "b", published={"report": MOVED}))
-    assert reports.method_data(None, "e1")["report"]["details"] == {"servers": []}
+    assert functions.method_data(None, "e1")["report"]["details"] == {"servers": []}
 
 
 def test_however_often_finally_is_started_there_is_one(monkeypatch):

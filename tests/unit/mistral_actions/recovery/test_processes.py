@@ -7,6 +7,7 @@ import pytest
 from mistral_actions.engine import reports
 from mistral_actions.errors import BadInput, Unavailable
 from mistral_actions.recovery import hosts, processes
+from tests.unit.mistral_actions.fake_executions import CONTEXT, FakeExecution
 
 HOST = "compute2"
 
@@ -82,13 +83,12 @@ def test_what_cannot_be_done_is_refused_before_any_write(nova, options, code, sa
 
 
 def test_a_poll_that_was_the_last_one_is_the_report_of_the_workflow(nova, monkeypatch):
-    monkeypatch.setattr(reports, "is_over", lambda context: False)
     plan = planned(nova)
     result = processes.CheckHostDisabled(plan).act(nova)
-    task = {"name": "wait_until_disabled", "result": result, "state_info": None}
-    published = result["report"]  # by each try
-    assert reports.failure_report(None, [task], published) == published
-    assert published["reason"] == "TIMED_OUT"
+    execution = FakeExecution(plan["report"], [{"result": result, "state": "ERROR"}])
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: execution)
+    assert reports.ending(CONTEXT) == result["report"]
+    assert result["report"]["reason"] == "TIMED_OUT"
 
 
 @pytest.mark.parametrize("arrived", [True, False])

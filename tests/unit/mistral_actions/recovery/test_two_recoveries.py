@@ -84,7 +84,7 @@ class Database:
 def test_exactly_one_goes_on(monkeypatch, order):
     """Whoever is created first, and whatever stands between a look and its answer."""
     database = Database()
-    monkeypatch.setattr(executions, "_db", lambda: database)
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
     both = {name: Recovery(name, database) for name in "ab"}
     for name in itertools.chain(order, "ab" * 9):
         try:
