@@ -123,6 +123,8 @@ def test_what_watchers_api_answers_is_read():
     show = {"uuid": PLAN, "strategy_name": "s", "state": "PENDING", "links": [], "hostname": None}
     alone = read_plan(json.dumps({"actions": actions}), "-")
     both = read_plan(json.dumps(show) + json.dumps({"actions": actions}), "-")
+    whole = read_plan(json.dumps({**show, "actions": actions}), "-")
+    assert whole == both
     assert (alone.actions, alone.uuid) == (both.actions, PLAN)
     assert both.strategy == "s"
     assert both.actions == read_plan(json.dumps(LIST), "-").actions

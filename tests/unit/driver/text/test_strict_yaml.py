@@ -217,6 +217,13 @@ def test_json_documents_may_follow_each_other():
     assert [nodes[0].place.line, nodes[1].place.line, nodes[1].value[1].place.line] == [2, 3, 4]
 
 
+@pytest.mark.parametrize("text", ['{"a": 1}\n[2]', "a: 1\n---\n- 2\n"])
+def test_a_mark_of_the_byte_order_at_the_beginning_does_not_matter(text):
+    problems = []
+    nodes = read_documents(f"\ufeff{text}", "F", problems)
+    assert ([node.plain() for node in nodes], problems) == ([{"a": 1}, [2]], [])
+
+
 def test_each_value_and_key_knows_its_line_and_the_way_to_it():
     node, _ = read("a:\n  - b: 1\n    c:\n      - x\n")
     inner = node.at(["a", 0])
