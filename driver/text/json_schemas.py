@@ -47,7 +47,7 @@ def mistakes(schema: Mapping[str, Any], value: Any) -> Iterator[tuple[Path, str]
 
     :param schema: of draft 7. A whole number is an integer; 1.0 is none.
     """
-    found = (one for error in _validator()(schema).iter_errors(value) for one in _told(error))
+    found = (one for error in _validator()(schema).iter_errors(value) for one in _sentences(error))
     yield from dict.fromkeys(found)
 
 
@@ -66,7 +66,7 @@ def _validator() -> Any:
     return validators.extend(Draft7Validator, type_checker=types)
 
 
-def _told(error: Any) -> Iterator[tuple[Path, str]]:
+def _sentences(error: Any) -> Iterator[tuple[Path, str]]:
     schema, value, path = error.schema, error.instance, tuple(error.absolute_path)
     if "propertyNames" in error.relative_schema_path:
         path = (*path, value)
