@@ -108,7 +108,7 @@ def choice(*allowed: str) -> Parse:
     return parse
 
 
-def sentence(text: str) -> str:
+def full_stop(text: str) -> str:
     """Return a text with a full stop, unless it ends with a question."""
     return text if text.endswith("?") else f"{text}."
 
@@ -171,7 +171,7 @@ def _parsed(value: Any, parse: Parse, place: str) -> Any:
         return parse(value)
     except ValueError as error:
         text = f"{place} is {str(value)[:80]!r}: it must be {error}"
-        raise BadInput(sentence(text)) from None
+        raise BadInput(full_stop(text)) from None
 
 
 def _expected(parse: Parse) -> str:

@@ -17,7 +17,7 @@ from driver.api.errors import HttpError, http_error_of
 from driver.plans.service import Plans
 from driver.plans.status import Control
 from driver.text.json_schemas import dotted, mistakes
-from driver.text.messages import legible, sentence, shown
+from driver.text.messages import full_stop, legible, shown
 
 LOG = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _inputs(call: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise HttpError(400, "BAD_INPUT", "The body is not JSON.") from None
     for path, text in mistakes(_body(call), given):
-        raise HttpError(400, "BAD_INPUT", sentence(f"{dotted(path) or 'body'}: {text}"))
+        raise HttpError(400, "BAD_INPUT", full_stop(f"{dotted(path) or 'body'}: {text}"))
     return given
 
 

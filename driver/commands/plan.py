@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Any, TypeVar
 
 from cliff import command
@@ -15,11 +14,12 @@ from driver.commands.display import reporter_for
 from driver.commands.trees import TreeColumn
 from driver.errors import DriverError
 from driver.plans import graph
-from driver.plans.model import RULES
+from driver.plans.model import RULES, Plan, PlanError
 from driver.plans.reader import read_plan
 from driver.plans.service import Plans, goes_on
 from driver.plans.status import ActionStatus, Control, PlanStatus, sentence
 from driver.recoveries.progress import Reporter
+from driver.text.problems import Problem, read_text
 from mistral_actions.action_plan.states import ActionState
 
 Told = TypeVar("Told", PlanStatus, Control)
@@ -95,7 +95,7 @@ class RunPlan(PlanLister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> base.Table:
         """Read it, start it."""
-        plan = read_plan(*_text_of(parsed_args.file))
+        plan = _plan_in(parsed_args.file)
         started = self.plans.start(plan, parsed_args.rule)
         if not started.is_new:
             since = started.plan.created_at
@@ -235,17 +235,14 @@ class ControlColumn(FormattableColumn):  # type: ignore[misc]
         return dict(vars(self._value)) if self._value else None
 
 
-def _text_of(file: str) -> tuple[str, str]:
-    """Return the text of a file and what to call it."""
-    name = "<stdin>" if file == "-" else file
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode(), name
-    except OSError as error:
-        raise DriverError(f"{name}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        reason = f"{error.reason} at byte {error.start}"
-        raise DriverError(f"{name}: cannot be read: it is not UTF-8: {reason}") from error
+def _plan_in(file: str) -> Plan:
+    """Return the plan in a file; - is the standard input."""
+    problems: list[Problem] = []
+    name, read = ("<stdin>", sys.stdin.buffer.read) if file == "-" else (file, None)
+    text = read_text(name, problems, read)
+    if text is None:
+        raise PlanError(problems)
+    return read_plan(text, name)
 
 
 def _with_plan(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from driver.methods.model import Methods, MethodsError
 from driver.methods.reader import read_methods
 from driver.methods.resolve import resolve
 from driver.mistral.client import MistralClient
-from driver.text.problems import Place, Problem
+from driver.text.problems import Place, Problem, read_text
 from driver.workbooks.files import Workbook, child, compose, entries, line_of
 from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import catalogue, check, own_workbooks
@@ -22,13 +22,10 @@ def load_methods(path: pathlib.Path) -> Methods:
 
     :raises MethodsError: it cannot be read, or something in it is wrong.
     """
-    try:
-        # no translation of line ends: oslo.config has its own mind about them
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"it is not UTF-8: {error.reason} at byte {error.start}") from error
+    problems: list[Problem] = []
+    text = read_text(path, problems)
+    if text is None:
+        raise MethodsError(problems)
     return read_methods(text, str(path))
 
 
@@ -85,7 +82,3 @@ def _input_at(workbook: Workbook, workflow: str, task: str, line: int) -> str:
         if line_of(name) <= line <= value.end_mark.line + 1
     ]
     return keys[-1] if keys else ""
-
-
-def _unreadable(path: pathlib.Path, reason: str) -> MethodsError:
-    return MethodsError([Problem(Place(str(path)), f"the file cannot be read: {reason}")])

@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from driver.text.messages import legible, listed, nearest, shown
-from driver.text.problems import Place, Problem, ProblemsError
+from driver.text.problems import Place, Problem, ProblemsError, read_text
 from driver.text.strict_yaml import YamlNode, read_document, reason_of
 
 STATES = ("SUCCESS", "ERROR", "CANCELLED", "PAUSED")
@@ -101,23 +101,14 @@ def _read(file: Path, shared: dict[Path, _Results], problems: list[Problem]) -> 
     return Case(**content, file=str(file)) if len(problems) == before else None
 
 
-def _text(file: Path, problems: list[Problem]) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        problems.append(Problem(Place(str(file)), f"cannot be read: {reason}"))
-        return None
-
-
 def _document(file: Path, problems: list[Problem]) -> YamlNode | None:
-    text = _text(file, problems)
+    text = read_text(file, problems)
     return None if text is None else read_document(text, str(file), problems)
 
 
 def _named_results(file: Path, problems: list[Problem]) -> _Results:
     """Read results that cases call by name; unlike a case they may share parts by anchors."""
-    text = _text(file, problems)
+    text = read_text(file, problems)
     try:
         named = yaml.safe_load(text or "")
         lines = dict(_lines(yaml.compose(text or "", Loader=yaml.SafeLoader)))

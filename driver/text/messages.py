@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from mistral_actions.inputs import nearest, sentence
+from mistral_actions.inputs import full_stop, nearest
 
-__all__ = ["legible", "listed", "nearest", "sentence", "shown"]
+__all__ = ["full_stop", "legible", "listed", "nearest", "shown"]
 
 _LONGEST = 60
 

@@ -1,7 +1,8 @@
 """What is wrong in a file, where, and all of it at once."""
 
 import dataclasses
-from collections.abc import Iterable
+import pathlib
+from collections.abc import Callable, Iterable
 
 from driver.errors import DriverError
 
@@ -52,3 +53,23 @@ class ProblemsError(DriverError):
 def by_line(problems: Iterable[Problem]) -> list[Problem]:
     """Return problems in the order of files and lines, each once."""
     return sorted(dict.fromkeys(problems), key=lambda found: (found.place.file, found.place.line))
+
+
+def read_text(
+    file: str | pathlib.Path, problems: list[Problem], read: Callable[[], bytes] | None = None
+) -> str | None:
+    r"""Return the text of a file, with ``\n`` at the end of each line.
+
+    :param file: its path, or what it is called.
+    :param problems: why it cannot be read is added here.
+    :param read: returns its bytes; None: they are read from the path.
+    """
+    try:
+        text = (read or pathlib.Path(file).read_bytes)().decode()
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except UnicodeDecodeError as error:
+        reason = f"it is not UTF-8: {error.reason} at byte {error.start}"
+    problems.append(Problem(Place(str(file)), f"cannot be read: {reason}"))
+    return None

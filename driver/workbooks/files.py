@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from driver.text.problems import Place, Problem, ProblemsError
+from driver.text.problems import Place, Problem, ProblemsError, read_text
 from driver.text.strict_yaml import reason_of
 
 _SHARE = pathlib.Path("share", "mistral-recovery", "workbooks")
@@ -113,10 +113,10 @@ def read_workbook(path: pathlib.Path) -> Workbook:
     :raises InvalidWorkbooksError: the file cannot be read, is not YAML, or is not a workbook
         called like the file.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _invalid(f"cannot be read: {error}", path) from error
+    problems: list[Problem] = []
+    text = read_text(path, problems)
+    if text is None:
+        raise InvalidWorkbooksError(problems)
     return parse_workbook(text, path)
 
 
