@@ -1,4 +1,4 @@
-"""Look at action plans through Mistral's API, with few requests however large a plan is."""
+"""Read action plans from Mistral's API: a few requests, however large the plan."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def find(mistral: MistralClient, plan: str) -> Execution:
 
 
 def read(mistral: MistralClient, plan: str) -> PlanStatus:
-    """Return how it stands with a plan and with each of its actions.
+    """Return the status of a plan and of each of its actions.
 
     :param plan: its uuid.
     :raises NotFoundError: Mistral has no such plan.
@@ -90,7 +90,7 @@ def read(mistral: MistralClient, plan: str) -> PlanStatus:
 
 
 def read_rollback(mistral: MistralClient, plan: str) -> tuple[ActionStatus, ...]:
-    """Return how it stands with the undoing of each action; empty if that was never begun."""
+    """Return the status of undoing each action; empty if no rollback was started."""
     run = rollback_run(mistral, plan)
     if run is None:
         return ()
@@ -98,7 +98,7 @@ def read_rollback(mistral: MistralClient, plan: str) -> tuple[ActionStatus, ...]
 
 
 def read_all(mistral: MistralClient) -> Iterator[PlanStatus]:
-    """Yield the plans that were run, newest first, without their actions."""
+    """Yield the status of every plan that was run, newest first, without its actions."""
     cancels = Controls(mistral, CANCEL)
     filters = {"workflow_name": f"has:{workbook_name('')}", "nulls": "task_execution_id"}
     for run in mistral.executions(**filters):
@@ -107,9 +107,9 @@ def read_all(mistral: MistralClient) -> Iterator[PlanStatus]:
 
 
 class Controls:
-    """The executions that cancel plans, or roll them back.
+    """The executions that cancel plans or roll them back, read newest first and only as needed.
 
-    They are asked for newest first, and no further back than needed.
+    :param workflow: ``CANCEL`` or ``ROLLBACK``.
     """
 
     def __init__(self, mistral: MistralClient, workflow: str) -> None:
@@ -117,9 +117,9 @@ class Controls:
         self._found: list[Execution] = []
 
     def of(self, run: Execution) -> list[Execution]:
-        """Return those of one plan, the newest first.
+        """Return the executions for one plan, newest first.
 
-        :param run: the plan's execution; what is older than it concerns nobody.
+        :param run: the plan's execution; older executions belong to other plans.
         """
         while not self._found or self._found[-1].created_at >= run.created_at:
             older = next(self._rest, None)
@@ -136,7 +136,7 @@ def definition(mistral: MistralClient, plan: str, verb: str) -> Record:
 
 
 def rollback_run(mistral: MistralClient, plan: str) -> Execution | None:
-    """Return the execution of a plan's own workflow `rollback`, if there is one."""
+    """Return the newest execution of a plan's own workflow `rollback`; None if there is none."""
     return next(mistral.executions(workflow_name=workflow_of(plan, "rollback")), None)
 
 

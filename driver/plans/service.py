@@ -91,7 +91,7 @@ class Plans:
         return queries.read_all(self._mistral)
 
     def read(self, plan: str) -> PlanStatus:
-        """Return how it stands with a plan and its actions.
+        """Return the status of a plan and its actions.
 
         :param plan: its uuid.
         :raises NotFoundError: Mistral has no such plan.
@@ -99,7 +99,7 @@ class Plans:
         return queries.read(self._mistral, plan)
 
     def read_rollback(self, plan: str) -> tuple[ActionStatus, ...]:
-        """Return how it stands with the undoing of each action; empty if it was not begun."""
+        """Return the status of undoing each action; empty if no rollback was started."""
         return queries.read_rollback(self._mistral, plan)
 
     def cancel(self, plan: str) -> Control:

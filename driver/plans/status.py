@@ -1,4 +1,4 @@
-"""How it stands with action plans, as people are shown it; from what Mistral's API gives.
+"""The status of action plans as users see it, from the records of Mistral's API.
 
 The states are derived as the engine derives them, see ``mistral_actions.action_plan.states``.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from driver.errors import mask_secrets
 from driver.mistral.records import Execution, Record
-from mistral_actions.action_plan import states as states
-from mistral_actions.action_plan.states import ActionState, Graph, Seen
+from mistral_actions.action_plan import states
+from mistral_actions.action_plan.states import ActionState, Graph, TaskRecord
 from mistral_actions.errors import report_of
 
 NO_GRAPH = Graph("ALWAYS", {})
@@ -18,18 +18,18 @@ NO_GRAPH = Graph("ALWAYS", {})
 
 @dataclass(frozen=True)
 class ActionStatus:
-    """How it stands with an action of a plan, or with the undoing of one.
+    """The status of an action of a plan, or of undoing one.
 
     :param action: its uuid.
     :param task: name of its task in Mistral, by which people know it.
     :param parents: names of the tasks after which it runs.
     :param parameters: what it is given.
-    :param resource: what it is about: a name, or an id if there is no name.
+    :param resource: what it changes: a name, or an id if there is no name.
     :param state: PENDING, ONGOING, SUCCEEDED, FAILED, SKIPPED, CANCELLING or CANCELLED.
     :param reason: a code, empty while it runs.
     :param message: a sentence, empty while it runs.
     :param started_at: UTC, as Mistral writes it; empty if it has not begun.
-    :param ended_at: the same of its end.
+    :param ended_at: UTC, likewise; empty if it has not ended.
     """
 
     action: str
@@ -80,13 +80,13 @@ class Control:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well: done, or nothing was to be done."""
+        """Whether it succeeded, or there was nothing to do."""
         return self.state in ("SUCCEEDED", "SKIPPED")
 
 
 @dataclass(frozen=True)
 class PlanStatus:
-    """How it stands with an action plan.
+    """The status of an action plan.
 
     :param id: its uuid.
     :param state: PENDING, ONGOING, SUCCEEDED, FAILED, CANCELLING or CANCELLED.
@@ -124,7 +124,7 @@ class PlanStatus:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it ended well."""
+        """Whether it succeeded."""
         return self.state == "SUCCEEDED"
 
 
@@ -140,7 +140,7 @@ def plan_status(
     graph: Graph = NO_GRAPH,
     actions: tuple[ActionStatus, ...] = (),
 ) -> PlanStatus:
-    """Return how it stands with a plan.
+    """Return the status of a plan.
 
     :param run: the plan's execution.
     :param cancels: the executions that cancel it.
@@ -167,7 +167,7 @@ def plan_status(
 
 
 def cancel_of(cancels: Iterable[Execution]) -> states.Cancel | None:
-    """Return how it stands with the cancelling of a plan."""
+    """Return the state of cancelling a plan; None if nobody has begun to."""
     return states.cancel_of((one.state, one.output) for one in cancels)
 
 
@@ -178,22 +178,23 @@ def action_statuses(
     run: str,
     cancel: states.Cancel | None,
 ) -> tuple[ActionStatus, ...]:
-    """Return how it stands with each action of a compiled workflow, parents first.
+    """Return the status of each action of a compiled workflow, parents first.
 
     :param workflow: its definition as data.
-    :param tasks: those that there are, as the API gives them.
+    :param tasks: the tasks that exist, as the API returns them.
     :param parts: the executions of the actions, by the id of the task.
     :param run: state of the workflow's execution.
+    :param cancel: state of cancelling the plan, see :func:`cancel_of`.
     """
     records: dict[str, Record] = {}
-    seen: dict[str, states.Seen] = {}
+    newest: dict[str, TaskRecord] = {}
     for task in sorted(tasks, key=lambda one: str(one["created_at"])):
-        name, now = task["name"], _seen(task, parts.get(task["id"]))
-        if not (name in seen and states.found_done(seen[name].output, now.output)):
-            records[name], seen[name] = task, now
+        name, now = task["name"], _task_record(task, parts.get(task["id"]))
+        if not (name in newest and states.found_done(newest[name].output, now.output)):
+            records[name], newest[name] = task, now
     by_name = {name: parts.get(task["id"]) for name, task in records.items()}
     graph = states.graph_of(workflow)
-    found = states.action_states(graph, seen, run, cancel)
+    found = states.action_states(graph, newest, run, cancel)
     return tuple(
         _action(
             ActionStatus(
@@ -231,8 +232,8 @@ def _action(status: ActionStatus, task: Record, part: Execution | None) -> Actio
     )
 
 
-def _seen(task: Record, part: Execution | None) -> Seen:
-    return Seen(task["state"], part.output if part else None, task.get("state_info"))
+def _task_record(task: Record, part: Execution | None) -> TaskRecord:
+    return TaskRecord(task["state"], part.output if part else None, task.get("state_info"))
 
 
 def _mapping(value: object) -> Record:

@@ -34,7 +34,7 @@ _ENDED = ("SUCCESS", "ERROR", "CANCELLED")
 
 
 @dataclasses.dataclass(frozen=True)
-class Node:
+class ActionNode:
     """An action in a plan's graph.
 
     :param task: name of its task.
@@ -54,7 +54,7 @@ class Graph:
     """What was compiled: the rule, and the actions by the names of their tasks, parents first."""
 
     rule: Rule
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, ActionNode]
 
     def children(self) -> dict[str, list[str]]:
         """Return the names of each action's children."""
@@ -66,8 +66,8 @@ class Graph:
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
-    """What Mistral shows of an action.
+class TaskRecord:
+    """What Mistral shows of an action: its task and the sub-workflow of it.
 
     :param state: of its task.
     :param output: of its sub-workflow; None if there is none yet.
@@ -112,7 +112,7 @@ def graph_of(workflow: Mapping[str, Any]) -> Graph:
             if target in parents:
                 parents[target].append(name)
     nodes = {
-        name: Node(
+        name: ActionNode(
             name, task["input"]["action"], task["workflow"][len(_ACTIONS) :], tuple(parents[name])
         )
         for name, task in tasks.items()
@@ -128,7 +128,7 @@ def _through_layers(tasks: Mapping[str, Any], task: Mapping[str, Any]) -> Iterat
         yield from tasks[target].get("on-error") or () if waits else [target]
 
 
-def _parents_first(nodes: Mapping[str, Node]) -> dict[str, Node]:
+def _parents_first(nodes: Mapping[str, ActionNode]) -> dict[str, ActionNode]:
     """Order nodes so that parents come first; Mistral may give the tasks in any order."""
     before = {name: node.parents for name, node in nodes.items()}
     return {name: nodes[name] for name in graphlib.TopologicalSorter(before).static_order()}
@@ -153,18 +153,18 @@ def _refused(state: str, output: Any) -> bool:
 
 
 def action_states(
-    graph: Graph, seen: Mapping[str, Seen], run: str | None, cancel: Cancel | None = None
+    graph: Graph, tasks: Mapping[str, TaskRecord], run: str | None, cancel: Cancel | None = None
 ) -> dict[str, ActionState]:
     """Return the state of each action, by the name of its task.
 
-    :param seen: what Mistral shows, by the names of the tasks; a task that does not exist yet is
+    :param tasks: what Mistral shows, by the names of the tasks; a task that does not exist yet is
         not in it.
     :param run: state of the plan's execution; None if it was not started.
     :param cancel: see :func:`cancel_of`.
     """
     states: dict[str, ActionState] = {}
     for node in graph.nodes.values():  # parents first
-        task, satisfied = seen.get(node.task), None
+        task, satisfied = tasks.get(node.task), None
         # that a parent has succeeded counts, too, if it did so only when a person ran it again
         if graph.rule == "ANY" and not _has_succeeded(task):
             satisfied = satisfied_by({parent: states[parent] for parent in node.parents})
@@ -181,11 +181,11 @@ def action_states(
     return states
 
 
-def _has_succeeded(task: Seen | None) -> bool:
+def _has_succeeded(task: TaskRecord | None) -> bool:
     return task is not None and report_of(task.output).get("state") == SUCCEEDED
 
 
-def begun(task: Seen, run: str | None, cancel: Cancel | None) -> ActionState:
+def begun(task: TaskRecord, run: str | None, cancel: Cancel | None) -> ActionState:
     """Return the state of an action whose task has begun; arguments as in `action_states`."""
     told = report_of(task.output)
     if told.get("state") in ENDS:

@@ -1,7 +1,7 @@
 """YAQL functions about action plans. They run in Mistral's engine and read its database only.
 
 The execution of a compiled plan has the plan's uuid as its id. States are derived, see
-`plan_states`; here the executions are looked up, with few queries however large the plan is.
+`action_plan.states`; here the executions are looked up, with few queries however large the plan is.
 """
 
 import datetime
@@ -10,7 +10,7 @@ from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.action_plan import states
-from mistral_actions.action_plan.states import ActionState, Cancel, Graph, Seen
+from mistral_actions.action_plan.states import ActionState, Cancel, Graph, TaskRecord
 from mistral_actions.engine import database
 from mistral_actions.errors import report, report_of
 
@@ -25,9 +25,9 @@ def satisfied_by(context: Any, parents: Iterable[str]) -> str | None:
     :param parents: names of the tasks, in the same execution, to which it is an alternative.
     """
     names = list(parents)
-    seen = _seen(context["__execution"]["id"], names)
-    # only their outputs count here, and these are there: a join has waited for all of them
-    ended = {name: states.begun(seen[name], None, None) for name in names if name in seen}
+    tasks = _task_records(context["__execution"]["id"], names)
+    # only their outputs count here, and these are there: this task has waited for all of them
+    ended = {name: states.begun(tasks[name], None, None) for name in names if name in tasks}
     return states.satisfied_by(ended)
 
 
@@ -41,23 +41,17 @@ def plan_cancelled(context: Any, plan: str | None) -> bool:
 
 
 def plan_report(context: Any) -> dict[str, Any]:
-    """Return the report of the plan whose last task asks for it: state, reason, message, details.
+    """Return the report of a plan, or of its rollback, whose last task asks for it.
 
     `actions` in the details has a line per action: action, task, type, state, reason, message.
     """
     execution = database.api().get_workflow_execution(context["__execution"]["id"])
-    graph, found = _states(execution, cancel := _cancel(execution.id), _seen(execution.id))
-    end = states.end_of(graph, found, cancel)
-    details = {"plan": execution.id, "rule": graph.rule, "actions": lines(graph, found)}
-    return report(end.state, str(end.reason), str(end.message), details)
-
-
-def rollback_report(context: Any) -> dict[str, Any]:
-    """Return the report of a plan's rollback; its lines are those of :func:`plan_report`."""
-    execution = database.api().get_workflow_execution(context["__execution"]["id"])
-    graph, found = _states(execution, None, _seen(execution.id))
-    end = states.end_of_rollback(found)
-    details = {"actions": lines(graph, found)}
+    is_rollback = execution.workflow_name.endswith(".rollback")  # no cancel of the plan stops it
+    cancel = None if is_rollback else _cancel(execution.id)
+    graph, found = _states(execution, cancel, _task_records(execution.id))
+    end = states.end_of_rollback(found) if is_rollback else states.end_of(graph, found, cancel)
+    about = {} if is_rollback else {"plan": execution.id, "rule": graph.rule}
+    details = {**about, "actions": lines(graph, found)}
     return report(end.state, str(end.reason), str(end.message), details)
 
 
@@ -67,8 +61,8 @@ def undo_parameters(context: Any, plan: str, task: str) -> dict[str, Any] | None
     :param plan: uuid.
     :param task: name of the action's task in the plan's execution.
     """
-    seen = _seen(plan, [task]).get(task)
-    told = report_of(seen.output if seen else None)
+    record = _task_records(plan, [task]).get(task)
+    told = report_of(record.output if record else None)
     if told.get("state") != states.SUCCEEDED:
         return None
     undo = told["details"].get("undo") or {}
@@ -97,8 +91,8 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
     own = context["__execution"]["id"]
     # without the one that asks: it is not known yet whether it cancels anything
     cancel = states.cancel_of((one.state, one.output) for one in cancels if one.id != own)
-    seen = _seen(execution.id)
-    graph, found = _states(execution, cancel, seen)
+    tasks = _task_records(execution.id)
+    graph, found = _states(execution, cancel, tasks)
     ended = execution.state in _ENDED
     ended_at = (execution.updated_at or execution.created_at) if ended else None
     told = report_of(execution.output)
@@ -111,7 +105,7 @@ def plan_facts(context: Any, plan: str) -> dict[str, Any]:
         "age": (_now() - ended_at).total_seconds() if ended_at else None,
         "busy": _busy(execution, own, cancels),
         "succeeded": [name for name in found if found[name].state == states.SUCCEEDED],
-        "abort_errors": _abort_errors(seen),
+        "abort_errors": _abort_errors(tasks),
         "older_cancel": _older(cancels, own),
         "rolled_back": _begun_rollback(plan, own),
         "rollback": f"recovery.plan.{plan}.rollback",
@@ -134,13 +128,13 @@ def lines(graph: Graph, found: dict[str, ActionState]) -> list[dict[str, Any]]:
 
 
 def _states(
-    execution: Any, cancel: Cancel | None, seen: dict[str, Seen]
+    execution: Any, cancel: Cancel | None, tasks: dict[str, TaskRecord]
 ) -> tuple[Graph, dict[str, ActionState]]:
     graph = states.graph_of(execution.spec)
-    return graph, states.action_states(graph, seen, execution.state, cancel)
+    return graph, states.action_states(graph, tasks, execution.state, cancel)
 
 
-def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
+def _task_records(execution_id: str, names: list[str] | None = None) -> dict[str, TaskRecord]:
     """Look at the tasks of an execution and at their sub-workflows: two queries."""
     wanted = {} if names is None else {"name": {"in": names}}
     tasks = database.api().get_task_executions(
@@ -152,11 +146,11 @@ def _seen(execution_id: str, names: list[str] | None = None) -> dict[str, Seen]:
     for one in _oldest_first(_sub_executions(tasks)):
         if not states.found_done(outputs.get(one.task_execution_id), one.output):
             outputs[one.task_execution_id] = one.output
-    found: dict[str, Seen] = {}
+    found: dict[str, TaskRecord] = {}
     for task in _oldest_first(tasks):
         before, output = found.get(task.name), outputs.get(task.id)
         if not (before and states.found_done(before.output, output)):
-            found[task.name] = Seen(task.state, output, task.state_info)
+            found[task.name] = TaskRecord(task.state, output, task.state_info)
     return found
 
 
@@ -228,9 +222,9 @@ def _busy(execution: Any, own: str, cancels: list[Any]) -> list[str]:
     )
 
 
-def _abort_errors(seen: dict[str, Seen]) -> list[dict[str, str]]:
+def _abort_errors(tasks: dict[str, TaskRecord]) -> list[dict[str, str]]:
     found = []
-    for name, task in seen.items():
+    for name, task in tasks.items():
         message = (report_of(task.output).get("details") or {}).get("abort_error")
         if message:
             found.append({"task": name, "message": str(message)})

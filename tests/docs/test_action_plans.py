@@ -12,9 +12,9 @@ import yaml
 from driver.plans.compile import compile_plan
 from driver.plans.reader import read_plan
 from mistral_actions.action_plan.states import (
+    ActionNode,
     Graph,
-    Node,
-    Seen,
+    TaskRecord,
     action_states,
     end_of,
     plan_state,
@@ -54,7 +54,8 @@ ENDS = [
 
 
 def graph(rule: str) -> Graph:
-    nodes = {"first": Node("first", "1", "nop"), "second": Node("second", "2", "nop", ("first",))}
+    second = ActionNode("second", "2", "nop", ("first",))
+    nodes = {"first": ActionNode("first", "1", "nop"), "second": second}
     return Graph(rule, nodes)
 
 
@@ -67,7 +68,7 @@ def states(rule: str, at: Moment) -> dict[str, str]:
 
 def shown(rule, at):
     seen = {
-        name: Seen(task[0], {"report": report(task[1], "", "", {})} if task[1] else None)
+        name: TaskRecord(task[0], {"report": report(task[1], "", "", {})} if task[1] else None)
         for name, task in (("first", at.first), ("second", at.second))
         if task
     }

@@ -7,7 +7,7 @@ from driver.api.access import with_role
 from driver.api.app import create_app
 from driver.errors import NotFoundError
 from driver.plans.status import ActionStatus, Control, PlanStatus
-from mistral_actions.action_plan.states import Graph, Node
+from mistral_actions.action_plan.states import ActionNode, Graph
 
 PLAN = "4cbc4ede-0d25-481b-b86e-998dbbd4f8bf"
 FIRST = "54acc7a0-91b0-46ea-a5f7-4ae2b9df0b0a"
@@ -24,7 +24,7 @@ def an_action(action=FIRST, task="nop_1", parents=(), **more):
 def a_plan(plan=PLAN, state="ONGOING", actions=None, **more):
     if actions is None:
         actions = (an_action(), an_action(SECOND, "nop_2", ("nop_1",), state="PENDING"))
-    nodes = {one.task: Node(one.task, one.action, one.type, one.parents) for one in actions}
+    nodes = {one.task: ActionNode(one.task, one.action, one.type, one.parents) for one in actions}
     return PlanStatus(plan, state, actions=actions, graph=Graph("ANY", nodes), **{**TIMES, **more})
 
 

@@ -3,14 +3,15 @@
 import pytest
 
 from mistral_actions.action_plan import states
-from mistral_actions.action_plan.states import ActionState, Graph, Node, Seen
+from mistral_actions.action_plan.states import ActionNode, ActionState, Graph, TaskRecord
 from mistral_actions.errors import report
 
 
 def graph(rule="ALWAYS", **parents):
-    return Graph(
-        rule, {name: Node(name, f"id-{name}", "stop", tuple(of)) for name, of in parents.items()}
-    )
+    nodes = {
+        name: ActionNode(name, f"id-{name}", "stop", tuple(of)) for name, of in parents.items()
+    }
+    return Graph(rule, nodes)
 
 
 CHAIN = {"a": "", "b": "a", "c": "b"}
@@ -31,20 +32,20 @@ def output(state, reason="DONE", message="So it is."):
         (None, "RUNNING", "ERROR", "PENDING"),
         (None, "CANCELLED", None, "CANCELLED"),
         (None, "ERROR", None, "CANCELLED"),
-        (Seen("WAITING"), "RUNNING", None, "PENDING"),
-        (Seen("IDLE"), "RUNNING", "RUNNING", "CANCELLING"),
-        (Seen("RUNNING"), "RUNNING", None, "ONGOING"),
-        (Seen("DELAYED"), "RUNNING", None, "ONGOING"),
-        (Seen("RUNNING"), "RUNNING", "RUNNING", "CANCELLING"),
-        (Seen("RUNNING"), "CANCELLED", None, "CANCELLED"),
-        (Seen("CANCELLED", {"result": "by hand"}), "RUNNING", None, "CANCELLED"),
-        (Seen("ERROR", None, "No such workflow"), "RUNNING", None, "FAILED"),
-        (Seen("ERROR", {"state": "nonsense"}), "RUNNING", None, "FAILED"),
-        (Seen("ERROR", output("FAILED")), "RUNNING", None, "FAILED"),
-        (Seen("SUCCESS", output("SUCCEEDED")), "RUNNING", "RUNNING", "SUCCEEDED"),
-        (Seen("SUCCESS", output("SKIPPED")), "RUNNING", None, "SKIPPED"),
-        (Seen("SUCCESS", output("CANCELLED")), "RUNNING", "RUNNING", "CANCELLED"),
-        (Seen("RUNNING", output("SUCCEEDED")), "CANCELLED", "SUCCESS", "SUCCEEDED"),
+        (TaskRecord("WAITING"), "RUNNING", None, "PENDING"),
+        (TaskRecord("IDLE"), "RUNNING", "RUNNING", "CANCELLING"),
+        (TaskRecord("RUNNING"), "RUNNING", None, "ONGOING"),
+        (TaskRecord("DELAYED"), "RUNNING", None, "ONGOING"),
+        (TaskRecord("RUNNING"), "RUNNING", "RUNNING", "CANCELLING"),
+        (TaskRecord("RUNNING"), "CANCELLED", None, "CANCELLED"),
+        (TaskRecord("CANCELLED", {"result": "by hand"}), "RUNNING", None, "CANCELLED"),
+        (TaskRecord("ERROR", None, "No such workflow"), "RUNNING", None, "FAILED"),
+        (TaskRecord("ERROR", {"state": "nonsense"}), "RUNNING", None, "FAILED"),
+        (TaskRecord("ERROR", output("FAILED")), "RUNNING", None, "FAILED"),
+        (TaskRecord("SUCCESS", output("SUCCEEDED")), "RUNNING", "RUNNING", "SUCCEEDED"),
+        (TaskRecord("SUCCESS", output("SKIPPED")), "RUNNING", None, "SKIPPED"),
+        (TaskRecord("SUCCESS", output("CANCELLED")), "RUNNING", "RUNNING", "CANCELLED"),
+        (TaskRecord("RUNNING", output("SUCCEEDED")), "CANCELLED", "SUCCESS", "SUCCEEDED"),
     ],
 )
 def test_the_state_of_an_action(task, run, cancel, state):
@@ -53,12 +54,13 @@ def test_the_state_of_an_action(task, run, cancel, state):
 
 
 def test_a_failure_without_a_report_has_mistrals_words():
-    found = states.action_states(graph(a=""), {"a": Seen("ERROR", None, "No such x")}, "RUNNING")
+    lost = TaskRecord("ERROR", None, "No such x")
+    found = states.action_states(graph(a=""), {"a": lost}, "RUNNING")
     assert found["a"] == ActionState("FAILED", "TASK_FAILED", "No such x")
 
 
 def test_under_any_what_is_not_needed_is_skipped_before_mistral_comes_to_it():
-    seen = {"a": Seen("SUCCESS", output("SUCCEEDED"))}
+    seen = {"a": TaskRecord("SUCCESS", output("SUCCEEDED"))}
     found = states.action_states(graph("ANY", **CHAIN), seen, "RUNNING")
     assert [found[name].state for name in CHAIN] == ["SUCCEEDED", "SKIPPED", "SKIPPED"]
     assert found["c"].reason == "ALTERNATIVE_SUCCEEDED"

@@ -177,10 +177,10 @@ def test_the_report_has_a_line_per_action(database):
     ],
 )
 def test_the_report_of_a_rollback(database, ends, state, reason):
-    database.execution(OWN, "x", spec=spec(a="b", b=[]))
+    database.execution(OWN, f"recovery.plan.{PLAN}.rollback", spec=spec(a="b", b=[]))
     for name, end in zip("ab", ends, strict=True):
         database.task(name, "SUCCESS", output(end), of=OWN)
-    told = functions.rollback_report(CONTEXT)
+    told = functions.plan_report(CONTEXT)
     assert (told["state"], told["reason"]) == (state, reason)
 
 
