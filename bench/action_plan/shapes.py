@@ -5,9 +5,11 @@ import uuid
 from driver.plans.model import ANY, Action, Plan
 
 LAYER = 10  # actions in a layer
-CHAIN, LAYERS, INDEPENDENT, FULL = "chain", "layers", "independent", "full"
+CHAIN, PAIRS, LAYERS, INDEPENDENT, FULL = "chain", "pairs", "layers", "independent", "full"
 SHAPES = {
     CHAIN: lambda n: [n - 1] if n else [],
+    # many chains of two, as a strategy makes them that names a second destination per server
+    PAIRS: lambda n: [n - 1] if n % 2 else [],
     LAYERS: lambda n: _two_of_the_layer_before(n) if n >= LAYER else [],
     INDEPENDENT: lambda _: [],
     # each action waits for the whole layer before
