@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.action_plan import measure, report
 from bench.action_plan.cloud import Cloud
 from bench.action_plan.forms import FORMS
-from bench.action_plan.shapes import CHAIN, INDEPENDENT, LAYERS, SHAPES
+from bench.action_plan.shapes import CHAIN, INDEPENDENT, LAYERS, PAIRS, SHAPES
 from bench.host_recovery.__main__ import numbers, positive
 from bench.host_recovery.cloud import WrongOutcome
 from driver.errors import DriverError
@@ -22,17 +22,18 @@ from lab import LabError
 
 DESCRIPTION = """\
 Measure what Mistral needs to accept and to carry out action plans that do nothing, in the shapes
-chain, layers (of ten, each action with two parents in the layer before) and independent. Under ANY
-all actions but those without parents are skipped; independent ones are measured under the first
-rule only, since they have no alternatives. Mistral is started anew, with an empty database, before
-each row. Other work on the machine spoils the times (see the columns load, others, stolen)."""
+chain, pairs (chains of two), layers (of ten, each action with two parents in the layer before) and
+independent. Under ANY all actions but those without parents are skipped; independent ones are
+measured under the first rule only, since they have no alternatives. Mistral is started anew, with
+an empty database, before each row. Other work on the machine spoils the times (see the columns
+load, others, stolen)."""
 
 EPILOG = """\
 Exit status: 0 all rows were measured, 1 a row went wrong, 2 the command was not understood.
 
 examples:
   python -m bench.action_plan --actions 10                        a first look
-  python -m bench.action_plan --shape chain --rule ANY --form compiled,empty
+  python -m bench.action_plan --shape chain --rule ANY --form compiled,direct
   python -m bench.action_plan --json figures.json"""
 
 
@@ -53,7 +54,8 @@ def build_parser():
     parser.add_argument("--actions", type=numbers(int, 1), default=[10, 50, 200], metavar="N,N...",
                         help="actions in a plan (default: 10,50,200)")
     for name, known, default, what in (
-            ("shape", tuple(SHAPES), [CHAIN, LAYERS, INDEPENDENT], "how actions follow each other"),
+            ("shape", tuple(SHAPES), [CHAIN, PAIRS, LAYERS, INDEPENDENT],
+             "how actions follow each other"),
             ("rule", RULES, list(RULES), "by which it is carried out"),
             ("form", tuple(FORMS), ["compiled"], "of the workflow; all but compiled are "
                                                  "experiments, see bench/action_plan/forms.py")):

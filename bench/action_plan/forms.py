@@ -18,20 +18,6 @@ def compiled(run: dict) -> None:
     """The form that the compiler gives: a sub-workflow per action, one last task joins all."""
 
 
-def empty(run: dict) -> None:
-    """``with-items`` over nothing for an alternative that is not needed: no sub-workflow.
-
-    The task stays, so the graph does. What derives states takes a task without a sub-workflow for
-    FAILED, and would have to learn that it is SKIPPED; so the condition is asked here and its
-    answer not used (in these plans none is needed), and the plan does not fail on its report.
-    """
-    for task in _actions(run):
-        if reason := task["input"].pop("satisfied", None):
-            asked = reason.removeprefix("<% ").removesuffix(" %>")
-            task["with-items"] = f"needed in <% switch({asked} = null => [], true => []) %>"
-    del run["tasks"]["report_plan"]["on-success"]
-
-
 def unjoined(run: dict) -> None:
     """Without the last task, which joins all leaves: Mistral itself sees that all have ended.
 
@@ -67,7 +53,7 @@ def direct(run: dict) -> None:
 
 
 FORMS: dict[str, Callable[[dict], None]] = {
-    form.__name__: form for form in (compiled, empty, unjoined, direct)}
+    form.__name__: form for form in (compiled, unjoined, direct)}
 
 
 def rewrite(form: str, text: str) -> str:
