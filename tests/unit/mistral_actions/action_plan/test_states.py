@@ -68,6 +68,21 @@ def test_under_any_what_is_not_needed_is_skipped_before_mistral_comes_to_it():
     assert [found[name].state for name in CHAIN] == ["SUCCEEDED", "PENDING", "PENDING"]
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("FAILED", "SKIPPED"), ("SKIPPED", "SKIPPED"), ("SUCCEEDED", "SUCCEEDED")],
+)
+def test_an_alternative_whose_parent_succeeds_in_a_rerun_is_skipped_unless_it_succeeded(
+    before, now
+):
+    tasks = {
+        "a": TaskRecord("SUCCESS", output("SUCCEEDED")),
+        "b": TaskRecord("ERROR" if before == "FAILED" else "SUCCESS", output(before)),
+    }
+    found = states.action_states(graph("ANY", a="", b="a"), tasks, "RUNNING")
+    assert found["b"].state == now
+
+
 @pytest.mark.parametrize("ended", ["FAILED", "CANCELLED", "SKIPPED"])
 def test_a_parent_that_did_not_succeed_satisfies_nobody(ended):
     parents = {"a": ActionState(ended, "DONE"), "b": ActionState(ended)}
