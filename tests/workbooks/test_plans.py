@@ -9,7 +9,7 @@ import json
 import uuid
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from driver.plans.compile import compile_plan, task_names
@@ -318,33 +318,45 @@ def test_in_a_chain_what_is_not_needed_has_no_task_and_the_report_says_why(plans
 
 @st.composite
 def graphs(draw):
-    """Parents of up to six actions, what each comes to, and how long it takes.
-
-    The numbers of the actions say nothing of their order. Half of the graphs are chains only.
-    """
-    size = draw(st.integers(1, 6))
-    names = draw(st.permutations(range(1, size + 1)))
-    all_chains = draw(st.booleans())
-    parents, ends = {}, []
-    for place, name in enumerate(names):
-        above = st.sampled_from((ends if all_chains else names[:place]) or [None])
-        drawn = draw(st.lists(above, unique=True, max_size=1 if all_chains else None))
-        parents[name] = [one for one in drawn if one]
-        ends = [one for one in [*ends, name] if one not in parents[name]]
-    would = {name: draw(st.sampled_from([OK, BAD, SKIP])) for name in names}
-    takes = dict(zip(names, draw(st.permutations(range(size))), strict=True))
-    return parents, would, takes
+    """Parents of up to six actions; the numbers say nothing of the order."""
+    names = draw(st.permutations(range(1, draw(st.integers(1, 6)) + 1)))
+    return {
+        name: draw(st.lists(st.sampled_from(names[:place]), unique=True)) if place else []
+        for place, name in enumerate(names)
+    }
 
 
+@st.composite
+def several_chains(draw):
+    """Parents of the actions of two or three chains, of which the first has two or more."""
+    lengths = [draw(st.integers(2, 3)), *draw(st.lists(st.integers(1, 3), min_size=1, max_size=2))]
+    names = iter(draw(st.permutations(range(1, sum(lengths) + 1))))
+    found = [list(itertools.islice(names, length)) for length in lengths]
+    return {one: [before] if before else [] for chain in found for before, one in pairs(chain)}
+
+
+def pairs(chain):
+    return zip([None, *chain], chain, strict=False)
+
+
+@pytest.mark.parametrize(
+    ("graph", "rule"), [(graphs(), "ALWAYS"), (graphs(), "ANY"), (several_chains(), "ANY")]
+)
 @settings(
-    max_examples=24,
+    max_examples=8,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to make it shorter takes many minutes
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(graphs(), st.sampled_from(["ANY", "ALWAYS"]))
-def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans, graph, rule):
-    parents, would, takes = graph
+@given(data=st.data())
+def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans, graph, rule, data):
+    parents = data.draw(graph, "parents")
+    would = data.draw(
+        st.fixed_dictionaries(dict.fromkeys(parents, st.sampled_from([OK, BAD, SKIP])))
+    )
+    order = data.draw(st.permutations(list(parents)), "the order in which they would end")
+    takes = {name: seconds for seconds, name in enumerate(order)}
     ends, state, needless = plan_rules.outcome(parents, rule, would)
     done = plans.run(a_plan(parents), by_uuid(would), rule, takes=by_uuid(takes))
     assert plans.states(done) == by_uuid(ends)
