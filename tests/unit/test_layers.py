@@ -1,6 +1,7 @@
 """Arrows between modules point down, and none goes in a circle."""
 
 import ast
+import functools
 import graphlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,9 +22,20 @@ FLOORS = {
         {"recovery", "nodes", "action_plan"},
         {"engine"},
     ],
+    "driver": [
+        {"errors"},
+        {"text"},
+        {"mistral"},
+        {"workbooks"},
+        {"recoveries"},
+        {"methods", "plans", "senlin", "rehearsals"},
+        {"commands", "api"},
+        {"osc_plugin"},
+    ],
 }
 
 
+@functools.cache
 def modules(package: str) -> dict[str, ast.Module]:
     """Return the modules of a package by their full names."""
     found = {}
@@ -85,3 +97,42 @@ def test_of_what_executors_import_only_the_functions_of_the_engine_read_its_data
     }
 
     assert {name.rpartition(".")[0] for name in readers} == {"mistral_actions.engine"}
+
+
+@pytest.mark.parametrize(
+    ("library", "folder"),
+    [
+        ("mistral", "driver.rehearsals"),
+        ("mistralclient", "driver.mistral"),
+        ("senlin", "driver.senlin"),
+        ("eventlet", "driver.senlin"),
+        ("flask", "driver.api"),
+    ],
+)
+def test_what_only_one_kind_of_host_has_is_imported_in_one_folder(
+    library: str, folder: str
+) -> None:
+    users = {
+        name.rpartition(".")[0]
+        for name, tree in modules("driver").items()
+        if any(one.split(".")[0] == library for one in imports(tree))
+    }
+
+    assert users == {folder}
+
+
+def test_actions_know_no_driver_and_drivers_only_what_needs_no_mistral() -> None:
+    upward = {
+        name
+        for name, tree in modules("mistral_actions").items()
+        if any(one.split(".")[0] == "driver" for one in imports(tree))
+    }
+    known = {
+        one.rpartition(".")[0] if one not in modules("mistral_actions") else one
+        for tree in modules("driver").values()
+        for one in imports(tree)
+        if one.split(".")[0] == "mistral_actions"
+    }
+
+    assert upward == set()
+    assert known == {"mistral_actions.action_plan.states", "mistral_actions.inputs"}
