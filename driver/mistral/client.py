@@ -49,7 +49,7 @@ class _Api:
         self.environments = environments.EnvironmentManager(self.http)
         self.executions = executions.ExecutionManager(self.http)
         self.workflows = workflows.WorkflowManager(self.http)
-        # Else a definition is taken for the name of a file or a URL, if there is such a one.
+        # Raw: else it looks whether a definition is the name of a file or a URL.
         self.workbooks = workbooks.WorkbookManager(self.http, enforce_raw_definitions=True)
 
 

@@ -97,6 +97,42 @@ def test_repeating_ends_when_patience_does(api):
     assert len(api.requests) < 15
 
 
+def test_a_mistral_that_hangs_is_not_asked_once_more_for_each_timeout(api):
+    clock = Clock()
+
+    class Hangs(FakeApi):
+        def request(self, *args, timeout, **options):
+            clock.now += timeout
+            return super().request(*args, timeout=timeout, **options)
+
+    hanging = Hangs()
+    hanging.faults = [exceptions.ConnectTimeout("slow")] * 1000
+    with pytest.raises(UnreachableError):
+        fake_mistral(hanging, patience=45.0, clock=clock).actions()
+    assert len(hanging.requests) == 2
+
+
+def test_a_definition_has_three_minutes_and_all_else_the_timeout_of_the_client(api):
+    timeouts = []
+
+    class Timed(FakeApi):
+        def request(self, *args, timeout, **options):
+            timeouts.append(timeout)
+            return super().request(*args, timeout=timeout, **options)
+
+    mistral = MistralClient(Transport(Timed(), timeout=20.0))
+    mistral.actions()
+    mistral.create_workbook("name: recovery.host\n")
+    mistral.add_workbook("name: recovery.plan\n")
+    assert timeouts == [20.0, 180.0, 180.0]
+
+
+def test_the_sessions_own_settings_of_tls_hold(api):
+    fake_mistral(api).actions()
+    _, _, options = api.requests[0]
+    assert options.keys() <= {"headers", "params"}
+
+
 def test_without_patience_a_request_is_made_once(api):
     api.faults = [exceptions.ConnectFailure("refused")] * 2
     with pytest.raises(UnreachableError):
