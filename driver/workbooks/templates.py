@@ -3,8 +3,8 @@
 import jinja2
 
 
-def template(package: str) -> jinja2.Template:
-    """Return the template ``workbook.yaml.j2`` of a package; a name that it misses is an error."""
+def template(package: str, name: str = "workbook.yaml.j2") -> jinja2.Template:
+    """Return a template of a package; a variable that it misses is an error."""
     environment = jinja2.Environment(  # noqa: S701 - it writes YAML and not HTML
         loader=jinja2.PackageLoader(package, "."),
         undefined=jinja2.StrictUndefined,
@@ -12,4 +12,4 @@ def template(package: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("workbook.yaml.j2")
+    return environment.get_template(name)
