@@ -9,7 +9,10 @@ from cliff import command
 
 from driver.commands import base
 from driver.methods.apply import compile_for, installed, load_methods
+from driver.methods.compile import Compiled
 from driver.methods.model import MethodChain, Methods
+from driver.rehearsals.drafts import write_drafts
+from driver.rehearsals.loading import quietly
 from driver.workbooks.header import METHODS_WORKBOOK
 from driver.workbooks.install import install
 
@@ -53,16 +56,31 @@ class CompileMethods(Plain):
             metavar="<file>",
             help="write the workbook to this file instead",
         )
+        parser.add_argument(
+            "--cases",
+            type=Path,
+            metavar="<directory>",
+            help="write there a first case for `openstack recovery rehearse` for each way through"
+            " the methods; files that are there are kept",
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Compile it."""
-        text = compile_for(self.mistral, load_methods(parsed_args.file)).workbook.text
+        compiled = compile_for(self.mistral, load_methods(parsed_args.file))
+        text = compiled.workbook.text
+        if parsed_args.cases:
+            self._write_cases(compiled, parsed_args.cases)
         if parsed_args.output is None:
             self.app.stdout.write(text)
             return
         parsed_args.output.write_text(text, encoding="utf-8")
         self.say(f"{METHODS_WORKBOOK} written to {parsed_args.output}")
+
+    def _write_cases(self, compiled: Compiled, directory: Path) -> None:
+        with quietly(self.app_args.debug):
+            written = write_drafts(directory, compiled)
+        self.say(f"{written} new case{'' if written == 1 else 's'} written to {directory}")
 
 
 class ApplyMethods(base.Lister):

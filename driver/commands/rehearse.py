@@ -1,20 +1,18 @@
 """``openstack recovery rehearse``: cases of one's own methods and workbooks, without a cloud."""
 
 import argparse
-import contextlib
-import logging
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from cliff import command
 
+from driver.methods.apply import load_methods
 from driver.rehearsals.cases import read_cases
 from driver.rehearsals.junit import write_junit
-from driver.rehearsals.loading import open_mistral
+from driver.rehearsals.loading import open_mistral, quietly
 from driver.rehearsals.rehearse import Outcome
-from driver.rehearsals.suite import Suite
+from driver.rehearsals.suite import Suite, compile_here
+from driver.workbooks.files import read_workbook
 
 
 class Rehearse(command.Command):  # type: ignore[misc]
@@ -63,9 +61,13 @@ class Rehearse(command.Command):  # type: ignore[misc]
     def take_action(self, parsed_args: argparse.Namespace) -> int:
         """Carry the cases out; print each outcome when it is there."""
         cases = read_cases(parsed_args.cases)
-        with _quiet(self.app_args):
+        workbooks = [read_workbook(path) for path in parsed_args.workbook]
+        methods = load_methods(parsed_args.methods) if parsed_args.methods else None
+        with quietly(self.app_args.debug):
             mistral = open_mistral()
-            suite = Suite(mistral, parsed_args.workbook, parsed_args.methods)
+            if methods:
+                workbooks.append(compile_here(mistral, methods, workbooks).workbook)
+            suite = Suite(mistral, workbooks)
             for name in suite.stand_ins:
                 self._print(f"{name} is not installed here: a stand-in takes any input")
             outcomes = []
@@ -99,20 +101,5 @@ def _summary(outcomes: Sequence[Outcome], untaken: Sequence[str]) -> Iterator[st
     else:
         yield "Every branch was taken."
     failed = sum(bool(outcome.problems) for outcome in outcomes)
-    yield f"{len(outcomes) - failed} passed, {failed} failed, {len(untaken)} branches not taken"
-
-
-@contextlib.contextmanager
-def _quiet(options: Any) -> Iterator[None]:
-    """Keep to itself what Mistral and its libraries log and warn about, unless in debug mode."""
-    if getattr(options, "debug", False):
-        yield
-        return
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+    branches = "1 branch" if len(untaken) == 1 else f"{len(untaken)} branches"
+    yield f"{len(outcomes) - failed} passed, {failed} failed, {branches} not taken"

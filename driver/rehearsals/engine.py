@@ -26,6 +26,7 @@ from mistral import config as mistral_config
 from mistral import context, exceptions
 from mistral.db.sqlalchemy import base as db_base
 from mistral.db.v2 import api as db_api
+from mistral.db.v2.sqlalchemy import api as db_implementation
 from mistral.engine import default_engine, post_tx_queue
 from mistral.executors import base as executors
 from mistral.expressions import base as expressions
@@ -93,6 +94,7 @@ class VirtualMistral:
             # made at their first use, and then kept
             (action_service, "_SYSTEM_PROVIDER"): None,
             (db_base, "_facade"): None,
+            (db_implementation, "_initialized"): False,
         }
         # another part of this process may have loaded keystonemiddleware, which then wants it
         with contextlib.suppress(cfg.NoSuchOptError, cfg.NoSuchGroupError):
@@ -101,7 +103,11 @@ class VirtualMistral:
         with self._at_work():
             db_api.setup_db()
             action_service.get_system_action_provider().add_action_provider(self._stand_ins)
-            for module, name in ((action_service, "_SYSTEM_PROVIDER"), (db_base, "_facade")):
+            for module, name in (
+                (action_service, "_SYSTEM_PROVIDER"),
+                (db_base, "_facade"),
+                (db_implementation, "_initialized"),
+            ):
                 self._replaced[module, name] = getattr(module, name)
 
     @contextlib.contextmanager
@@ -222,7 +228,8 @@ class VirtualMistral:
 
 def _configure() -> None:
     """Read no configuration: that of a Mistral on this machine is not for rehearsals."""
-    mistral_config.log.register_options(cfg.CONF)
+    with contextlib.suppress(cfg.ArgsAlreadyParsedError):  # by an engine before this one
+        mistral_config.log.register_options(cfg.CONF)
     cfg.CONF([], project="mistral", default_config_files=[], default_config_dirs=[])
 
 

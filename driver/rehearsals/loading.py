@@ -2,7 +2,9 @@
 
 import contextlib
 import importlib
+import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -48,3 +50,22 @@ def _without_eventlet() -> Iterator[None]:
     finally:
         del modules["eventlet"]
         modules.update(before)
+
+
+@contextlib.contextmanager
+def quietly(debug: bool = False) -> Iterator[None]:
+    """Keep to itself what Mistral and its libraries log and warn about.
+
+    :param debug: let them speak.
+    """
+    if debug:
+        yield
+        return
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

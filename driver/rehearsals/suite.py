@@ -3,13 +3,11 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from driver.errors import DriverError
-from driver.methods.apply import load_methods
 from driver.methods.blocks import BLOCKS
-from driver.methods.compile import compile_methods
+from driver.methods.compile import Compiled, compile_methods
 from driver.methods.model import Methods
 from driver.methods.resolve import resolve
 from driver.rehearsals.branches import branches_of, untaken
@@ -25,7 +23,6 @@ from driver.workbooks.files import (
     compose,
     entries,
     parse_signature,
-    read_workbook,
     read_workbooks,
     signature_of,
     text_of,
@@ -43,22 +40,14 @@ class Suite:
     """The workbooks on which cases are carried out: the pack's, and in their place one's own.
 
     :param mistral: an engine without workbooks.
-    :param own: files of workbooks.
-    :param methods: a file of recovery methods; None: those of the pack.
-    :raises InvalidWorkbooksError: a workbook is none, or Mistral does not take it.
-    :raises MethodsError: the methods cannot be carried out.
+    :param own: one's own workbooks.
+    :raises InvalidWorkbooksError: Mistral does not take one of them.
     """
 
-    def __init__(
-        self, mistral: "VirtualMistral", own: Iterable[Path] = (), methods: Path | None = None
-    ) -> None:
+    def __init__(self, mistral: "VirtualMistral", own: Iterable[Workbook] = ()) -> None:
         self._mistral = mistral
-        self.own = [read_workbook(path) for path in own]
-        books = {book.name: book for book in [*read_workbooks(), *self.own]}
-        if methods:
-            compiled = _compiled(mistral, load_methods(methods), books.values())
-            self.own.append(compiled)
-            books[compiled.name] = compiled
+        self._own = list(own)
+        books = {book.name: book for book in [*read_workbooks(), *self._own]}
         self.stand_ins = mistral.stand_in_for(
             name for book in books.values() for name in _actions_of(book)
         )
@@ -89,7 +78,7 @@ class Suite:
         ran = {name for outcome in outcomes for name in outcome.workflows}
         taken = {edge for outcome in outcomes for edge in outcome.edges}
         started = {outcome.case.workflow for outcome in outcomes}
-        only = started | {name for book in self.own for name in book.workflows}
+        only = started | {name for book in self._own for name in book.workflows}
         return list(untaken(self._books, ran, taken, only))
 
 
@@ -116,18 +105,24 @@ def _actions_of(book: Workbook) -> Iterator[str]:
                 yield name
 
 
-def _compiled(mistral: "VirtualMistral", methods: Methods, books: Iterable[Workbook]) -> Workbook:
-    """Compile methods for what is here; an action that is not installed here takes any input."""
+def compile_here(
+    mistral: "VirtualMistral", methods: Methods, own: Iterable[Workbook] = ()
+) -> Compiled:
+    """Compile methods for what is here; an action that is not installed here takes any input.
+
+    :param own: workbooks besides those of the pack.
+    :raises MethodsError: they cannot be carried out.
+    """
     actions = {name: parse_signature(text) for name, text in mistral.actions().items()}
     workflows = {
         f"{book.name}.{name.value}": signature_of(node)
-        for book in books
+        for book in [*read_workbooks(), *own]
         for name, node in entries(child(compose(book), "workflows"))
     }
     there = {*BLOCKS, *actions, *workflows}
     foreign = {name for name in _named(methods) if name not in there and not nearest(name, there)}
     known = Catalogue({**actions, **dict.fromkeys(foreign, _ANY)}, workflows)
-    return compile_methods(methods, resolve(methods, known)).workbook
+    return compile_methods(methods, resolve(methods, known))
 
 
 def _named(methods: Methods) -> Iterator[str]:

@@ -14,8 +14,9 @@ from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud, wait_for
 from tests.programs import BIN
 
-# test_mistral_cli.py runs them, and looks at what each block has done.
-LOOKED_AT = {"mistral-cli.md"}
+# test_mistral_cli.py runs them, and looks at what each block has done; test_rehearsals_guide.py
+# compares what they print.
+LOOKED_AT = {"mistral-cli.md", "rehearsals.md"}
 WITH_COMMANDS = [
     document
     for document in DOCUMENTS
@@ -48,6 +49,15 @@ ELSEWHERE = {
         "there is no Watcher in the lab; what its client prints is read in tests/unit",
     ),
     "pip install 'mistral-recovery[api]'": "test_install.py: the extra is there",
+    "pip install 'mistral-recovery[rehearse]'": "test_install.py: the extra is there",
+    **dict.fromkeys(
+        (
+            "openstack recovery methods compile recovery-methods.yaml -o recovery.methods.yaml"
+            " --cases cases",
+            "openstack recovery rehearse cases --workbook recovery.methods.yaml",
+        ),
+        "tests/workbooks/test_rehearse_command.py writes the cases and carries them out",
+    ),
     "waitress-serve --listen=127.0.0.1:9323 driver.api.wsgi:application":
         "tests/functional/test_api.py, on a free port",
     **dict.fromkeys(

@@ -36,7 +36,7 @@ for name in {entry_point.module for entry_point in entry_points}:
 for text in pack.requires:
     needed = Requirement(text)
     if needed.marker is None or any(
-        needed.marker.evaluate({"extra": extra}) for extra in ("cli", "api")
+        needed.marker.evaluate({"extra": extra}) for extra in ("cli", "api", "rehearse")
     ):
         print("there" if needed.specifier.contains(metadata.version(needed.name)) else "not", text)
 print("workbooks", find_workbooks())
