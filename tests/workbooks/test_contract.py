@@ -17,3 +17,15 @@ def test_the_shipped_workbooks_have_no_problems(mistral):
 def test_every_directory_of_rehearsals_belongs_to_a_workbook():
     directories = {path.name for path in REHEARSALS.iterdir() if path.is_dir()}
     assert directories == {workbook.name for workbook in files.read_workbooks()}
+
+
+def test_a_step_is_tried_again_for_two_minutes():
+    """The other rehearsals have fewer tries (conftest.py)."""
+    retries = [
+        (name, definition["task-defaults"]["retry"])
+        for workbook in files.read_workbooks()
+        for name, definition in workbook.workflows.items()
+        if "retry" in definition.get("task-defaults", {})
+    ]
+    assert retries
+    assert [name for name, retry in retries if (retry["count"], retry["delay"]) != (60, 2)] == []
