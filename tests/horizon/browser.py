@@ -18,6 +18,7 @@ LIMIT = 120  # seconds; what a loaded machine with two cores may take, never wha
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-software-rasterizer",  # or a process of its own draws in the place of the GPU
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
