@@ -13,7 +13,7 @@ from pathlib import Path
 
 import waitress
 
-from lab import ini, template
+from lab import ini, patches, template
 from lab.wsgi import MANY_CONNECTIONS
 
 TEMPLATE_PASSWORD = "replaced by lab.accounts at the first start"
@@ -80,6 +80,7 @@ def main():
 
     from keystone.server.flask import core
 
+    patches.keep_sqlite_connections()
     application = core.initialize_application(
         name="public", config_files=[str(directory / "keystone.conf")],
         # the keys are needed by what comes next, and where they are is configuration

@@ -140,6 +140,7 @@ def main():
     if args.keystone:
         sections = ini.merged(sections, authentication(args.state))
     sections = ini.merged(sections, ini.parse_options(args.option))
+    patches.keep_sqlite_connections()
     patches.wake_fake_rpc()
     patches.trust_dsl_schemas()
     patches.keep_scheduled_jobs_readable()

@@ -176,6 +176,7 @@ def main():
 
     from lab import hypervisor
     hypervisor.GUESTS = args.state
+    patches.keep_sqlite_connections()
     patches.serialise_sqlite_writers()
     patches.wake_fake_rpc()
     patches.report_heartbeats_at_once()

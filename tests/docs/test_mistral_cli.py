@@ -1,7 +1,6 @@
 """The guide to the plain clients is played as one session, and each block does what it says."""
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.functional.conftest import HOSTS
 from tests.functional.support import Cloud, wait_for
 from tests.functional.test_pause import paused_evacuation
 from tests.pack import WORKFLOWS
-from tests.programs import BIN
+from tests.programs import BIN, search_path
 
 GUIDE = ROOT / "docs/mistral-cli.md"
 OWN_MARKS = ("begun", "full", "check")
@@ -32,7 +31,7 @@ class Session:
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         kept = self.cloud.lab.state / "variables"
-        given = environment_with(PATH=f"{BIN}:{os.environ['PATH']}")
+        given = environment_with(PATH=search_path(BIN))
         done = subprocess.run(
             ["bash", "-aeuo", "pipefail", "-c", f"{script}\nenv -0 > {kept}"],
             cwd=ROOT,

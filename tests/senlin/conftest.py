@@ -16,7 +16,7 @@ from lab import senlin
 from lab.ports import DEFAULT_PORTS, choose
 from lab.process import environment_with
 from lab.senlin import SenlinLab
-from tests.programs import BIN
+from tests.programs import BIN, search_path
 from tests.senlin.support import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ STOP = "python -m lab down"
 
 def surroundings() -> dict[str, str]:
     """Return the environment of a user who has activated this one, and no cloud."""
-    return environment_with(PATH=f"{BIN}:{os.environ['PATH']}")
+    return environment_with(PATH=search_path(BIN))
 
 
 def command(*words: str, lab: SenlinLab | None = None) -> str:
