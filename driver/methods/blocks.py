@@ -65,7 +65,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
         ),
         "host_rh_failure": Block(
             "To the first reserved host that works.",
-            "recovery.host.evacuate_to_reserved_hosts",
+            "recovery.evacuation.to_reserved_hosts",
             kind="workflow",
             input={
                 "plan": "$.plan",

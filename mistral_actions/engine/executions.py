@@ -4,7 +4,6 @@ Mistral passes its own context first; a workbook calls them without it.
 """
 
 import datetime
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,10 +11,8 @@ from mistral_actions import inputs
 from mistral_actions.engine import database
 
 ENVIRONMENT = "recovery"
-RECOVER = "recovery.host.recover"
-GATE = "confirm_host_failed"
 EVACUATE = "recovery.evacuate_servers"  # the action
-EVACUATING = ("recovery.methods.host_auto_failure", "recovery.host.evacuate_to_reserved_hosts")
+GATE = "gate"  # the tag of the task behind which exactly one of two recoveries goes on
 ENDED = ("CANCELLED", "ERROR", "SUCCESS")
 _LEFTOVER = datetime.timedelta(minutes=2)
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
@@ -42,11 +39,11 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     """
     db, host = database.api(), inputs.bare(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
-    before = older_recoveries(context, RECOVER, "host", GATE)
+    before = older_recoveries(context, own.workflow_name, "host")
     running = [other["id"] for other in before if other["of"] == host and other["decided"]]
     tasks = db.get_task_executions(
-        workflow_name=RECOVER,
-        name="plan_recovery",
+        workflow_name=own.workflow_name,
+        name=context["__task_execution"]["name"],  # the one that asks keeps the plan
         state="SUCCESS",
         limit=_LOOK_BACK,
         sort_keys=["created_at"],
@@ -60,16 +57,16 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     }
 
 
-def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> list[dict[str, Any]]:
+def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str, Any]]:
     """Return the executions of a workflow that may go before this one, without dry runs.
 
     Mistral's times have whole seconds, so of two that start in one second the later one may look
-    older. Therefore it counts, too, who has passed the gate. Exactly one goes on: who is older
-    and not refused, or who has passed the gate before the older one came.
+    older. Therefore it counts, too, who has passed the gate: the task with this tag, which asks
+    last, or is refused, before anything is written. Exactly one goes on: who is older and not
+    refused, or who has passed the gate before the older one came.
 
     :param workflow: its full name.
     :param subject: the input that says what is recovered.
-    :param gate: the task that asks this last, before anything is written.
     :returns: for each its `id`, what it is the recovery `of`, and `decided`: whether it goes
         before. If not, it is younger and at its gate, where it is refused unless it looked before
         this one was there: wait for it.
@@ -81,14 +78,26 @@ def older_recoveries(context: Any, workflow: str, subject: str, gate: str) -> li
         for other in db.get_workflow_executions(workflow_name=workflow, state=state):
             if other.id == own.id or _looks_only(other):
                 continue
-            gates = db.get_task_executions(workflow_execution_id=other.id, name=gate)
-            at_gate = [task.state for task in gates]
+            at_gate = _at_gate(other)
             older = (other.created_at, other.id) < (own.created_at, own.id)
-            if "ERROR" not in at_gate and (older or at_gate):
+            if False not in at_gate and (older or at_gate):
                 of = inputs.bare(other.input.get(subject))
-                decided = older or "SUCCESS" in at_gate
+                decided = older or True in at_gate
                 found.append({"id": other.id, "of": of, "decided": decided})
     return found
+
+
+def _at_gate(execution: Any) -> list[bool | None]:
+    """Return for each task that is a gate whether it was passed; null if it has not ended."""
+    names = [name for name, one in execution.spec["tasks"].items() if GATE in one.get("tags", ())]
+    gates = database.api().get_task_executions(
+        workflow_execution_id=execution.id, name={"in": names}
+    )
+    # one that fails and leads on, as a notice that nobody takes, refuses nobody
+    return [
+        gate.state != "ERROR" or gate.has_next_tasks if gate.state in ENDED else None
+        for gate in gates
+    ]
 
 
 def _looks_only(execution: Any) -> bool:
@@ -105,14 +114,16 @@ def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
     not changed for minutes is a leftover.
     """
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    for workflow, state in itertools.product(EVACUATING, ("RUNNING", "DELAYED")):
-        for task in db.get_task_executions(workflow_name=workflow, state=state):
+    for state in ("RUNNING", "DELAYED"):
+        for task in db.get_task_executions(workflow_name={"has": "recovery."}, state=state):
+            if task.spec.get("action") != EVACUATE:
+                continue
             execution = task.workflow_execution
             recent = now - (task.updated_at or task.created_at) < _LEFTOVER
             plan = execution.input["plan"]  # anything at all if a person has started it
             of_this_host = isinstance(plan, dict) and plan.get("host") == host
             other = execution.root_execution_id != own.id
-            yield recent and task.spec.get("action") == EVACUATE and of_this_host and other
+            yield recent and of_this_host and other
 
 
 def try_again(context: Any, result: Any) -> bool:

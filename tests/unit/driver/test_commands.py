@@ -274,7 +274,7 @@ def some_recoveries(api):
     api.end("e0", **DONE)
     api.end("e1", "ERROR", **FAILED)
     api.end("e3", state="SKIPPED", reason="NOTHING_TO_RECOVER")
-    api.execution("sub", "recovery.host.evacuate_to_reserved_hosts", "e0", "t1", host="compute1")
+    api.execution("sub", "recovery.evacuation.to_reserved_hosts", "e0", "t1", host="compute1")
     api.execution("other", "my.recovery.flow", host="compute1")
     api.execution("entry", "recovery.host.evacuate_host", host_name="compute4")
 

@@ -21,7 +21,7 @@ ACTIONS = {
     "night.any": "**kwargs",
 }
 WORKFLOWS = {
-    "recovery.host.evacuate_to_reserved_hosts": "plan, reserved_hosts, report",
+    "recovery.evacuation.to_reserved_hosts": "plan, reserved_hosts, report",
     "night.escalate": "host, level=1",
 }
 KNOWN = Catalogue(

@@ -53,7 +53,7 @@ def test_a_name_is_what_the_file_says_or_a_block_or_an_action_or_a_workflow(
 def test_the_defaults_need_no_mistral_to_be_resolved():
     found = resolve(default_methods(), None)
     assert [one.calls for one in found["host_rh_failure"]][-1] == (
-        "recovery.host.evacuate_to_reserved_hosts"
+        "recovery.evacuation.to_reserved_hosts"
     )
     assert {failure: [one.calls for one in chain] for failure, chain in found.items()} == {
         failure: [one.calls for one in chain]
@@ -160,7 +160,7 @@ def test_a_mistral_without_the_pack_is_told_from_a_misspelling():
             " must be installed beside its executors"
         ],
         [
-            "2: this Mistral has no workflow 'recovery.host.evacuate_to_reserved_hosts': run"
+            "2: this Mistral has no workflow 'recovery.evacuation.to_reserved_hosts': run"
             " `openstack recovery sync` first"
         ],
     ]

@@ -14,6 +14,8 @@ def execution(number, host, state="RUNNING", minute=0, **given):
     return types.SimpleNamespace(
         id=f"e{number}",
         state=state,
+        workflow_name="recovery.host.recover",
+        spec={"tasks": {"confirm": {"tags": ["gate"]}, "retry": {"tags": ["gate"]}, "plan": {}}},
         created_at=NOW + datetime.timedelta(minutes=minute),
         input={"host": host, "dry_run": None, **given},
     )
@@ -25,6 +27,7 @@ class Database:
     def __init__(self, executions=(), plans=(), steps=(), environment=None):
         self.executions, self.plans = list(executions), list(plans)
         self.steps, self.environment = list(steps), environment
+        self.gates = {}
 
     def get_workflow_execution(self, execution_id):
         return next(one for one in self.executions if one.id == execution_id)
@@ -34,8 +37,12 @@ class Database:
         return [one for one in self.executions if one.state == state]
 
     def get_task_executions(self, **query):
-        if query.get("name") != "plan_recovery":
-            return [step for step in self.steps if query.items() <= vars(step).items()]
+        if query.get("workflow_name") == {"has": "recovery."}:
+            return [step for step in self.steps if step.state == query["state"]]
+        if of := query.get("workflow_execution_id"):
+            assert query["name"] == {"in": ["confirm", "retry"]}
+            return self.gates.get(of, [])
+        assert query["name"] == "plan_recovery"
         assert query["workflow_name"] == "recovery.host.recover"
         assert query["sort_dirs"] == ["desc"]
         return [types.SimpleNamespace(published=plan) for plan in self.plans]
@@ -51,7 +58,9 @@ def records(monkeypatch):
         monkeypatch.setattr(
             "mistral_actions.engine.database.api", lambda: Database([own, *others], plans, steps)
         )
-        return executions.recovery_records({"__execution": {"id": own.id}}, host)
+        asking = {"id": "t1", "name": "plan_recovery"}
+        context = {"__execution": {"id": own.id}, "__task_execution": asking}
+        return executions.recovery_records(context, host)
 
     return look
 
@@ -86,7 +95,7 @@ def step(host, root="e2", action=executions.EVACUATE, minutes_ago=0, **more):
         ([{"host": "c1", "action": "std.email"}], False),
         ([{"host": "c1", "state": "SUCCESS"}], False),
         ([{"host": "c2"}, {"host": "c1", "state": "DELAYED"}], True),
-        ([{"host": "c1", "workflow_name": "recovery.host.evacuate_to_reserved_hosts"}], True),
+        ([{"host": "c1", "workflow_name": "recovery.methods.host_rh_failure"}], True),
     ],
 )
 def test_a_step_of_this_host_that_still_runs_is_known(records, steps, in_flight):
@@ -145,12 +154,44 @@ def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypat
     context = {"__execution": {"id": "e1"}}
     database = Database([own, *others])
     monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
-    look = ("recovery.instance.recover", "server", "instance_failure")
+    look = ("recovery.instance.recover", "server")
     before = [
         {"id": "e2", "of": "web", "decided": True},
         {"id": "e5", "of": "db", "decided": True},
     ]
     assert executions.older_recoveries(context, *look) == before
+
+
+def gate(state, leads_on=False):
+    return types.SimpleNamespace(state=state, has_next_tasks=leads_on)
+
+
+@pytest.mark.parametrize(
+    ("gates", "minute", "decided"),
+    [
+        ([], 4, True),
+        ([gate("RUNNING")], 4, True),
+        ([gate("ERROR")], 4, None),
+        ([], 6, None),
+        ([gate("RUNNING")], 6, False),
+        ([gate("SUCCESS", leads_on=True)], 6, True),
+        ([gate("SUCCESS")], 6, True),
+        ([gate("ERROR", leads_on=True)], 6, True),
+        ([gate("ERROR", leads_on=True), gate("RUNNING")], 6, True),
+        ([gate("ERROR")], 6, None),
+    ],
+)
+def test_who_has_passed_a_gate_goes_before_and_who_was_refused_there_does_not(
+    monkeypatch, gates, minute, decided
+):
+    """A gate that fails and leads on, as a notice that nobody takes, refuses nobody."""
+    database = Database([execution(1, "c1", minute=5), execution(2, "c1", minute=minute)])
+    database.gates["e2"] = gates
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
+    found = executions.older_recoveries(
+        {"__execution": {"id": "e1"}}, "recovery.host.recover", "host"
+    )
+    assert [one["decided"] for one in found] == ([] if decided is None else [decided])
 
 
 def test_recoveries_of_other_hosts_do_not_matter(records):
