@@ -1,9 +1,9 @@
 """A process that imports the libraries of one program and forks for each start of it.
 
 ``python -m lab.nursery PROGRAM DIRECTORY`` returns when it listens, at a socket in the directory;
-the nursery itself goes on until the directory is gone. ``lab.warm`` is the other side: it keeps a
-connection to each process that it has started. Through it come the PID and the exit status, and
-when it is closed, the process is killed.
+the nursery itself goes on until the directory, or its owner, is gone. ``lab.warm`` is the other
+side: it keeps a connection to each process that it has started. Through it come the PID and the
+exit status, and when it is closed, the process is killed.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ CHECK = 2.0  # seconds; how often a nursery looks whether it is still wanted
 
 
 def serve(program: str, directory: Path) -> None:
-    """Import, listen, let the caller go on, and fork until the directory is gone."""
+    """Import, listen, let the caller go on, and fork as long as that is wanted."""
     main = load(program)
     listening = socket.socket(socket.AF_UNIX)
     listening.settimeout(CHECK)
@@ -45,13 +45,21 @@ def serve(program: str, directory: Path) -> None:
     os.rename(f"{path}.new", path)
     if os.fork():
         os._exit(0)
-    while directory.exists():
+    while is_wanted(directory):
         with contextlib.suppress(TimeoutError):
             connection, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()
                 watch(connection, main)
             connection.close()
+
+
+def is_wanted(directory: Path) -> bool:
+    """Return whether the directory is there, and so is the process that made it."""
+    try:
+        return Path("/proc", (directory / "owner").read_text()).exists()
+    except FileNotFoundError:
+        return False
 
 
 def load(program: str) -> Callable[[], object]:

@@ -33,23 +33,20 @@ ROOT = Path(__file__).resolve().parent.parent
 class Nurseries:
     """All nurseries of a test run; each is made when it is first needed.
 
-    :param directory: for their sockets and logs. When it is removed, they end.
+    :param directory: for their sockets and logs, made by ``at``. When it is removed, they end, and
+        so they do when the process ends that has made it.
     """
 
     def __init__(self, directory: Path):
         self.directory = directory
 
-    def write_programs(self) -> Path:
-        """Return a directory with an ``openstack`` and a ``mistral`` that start here."""
-        bin_ = self.directory / "bin"
-        bin_.mkdir()
-        for name in CLIENTS:
-            program = bin_ / name
-            program.write_text(f"#!{sys.executable} -IS\nimport sys\n"
-                               f"sys.path.insert(0, {str(ROOT / 'lab')!r})\nimport warm\n"
-                               f"warm.stand_in({name!r}, {str(self.directory)!r})\n")
-            program.chmod(0o755)
-        return bin_
+    @classmethod
+    def at(cls, directory: Path) -> "Nurseries":
+        """Make the directory; in its ``bin`` are an ``openstack`` and a ``mistral``."""
+        nurseries = cls(directory)
+        nurseries._write_programs()
+        (directory / "owner").write_text(str(os.getpid()))
+        return nurseries
 
     def can_start(self, command: Sequence[str], environment: Mapping[str, str]) -> bool:
         """Return whether a command is ``python -m PROGRAM``, with the libraries that are there."""
@@ -69,6 +66,15 @@ class Nurseries:
         socket.send_fds(connection, [b"*"], files)
         connection.sendall(json.dumps(request).encode() + b"\n")
         return Started(connection)
+
+    def _write_programs(self) -> None:
+        (self.directory / "bin").mkdir(parents=True)
+        for name in CLIENTS:
+            program = self.directory / "bin" / name
+            program.write_text(f"#!{sys.executable} -IS\nimport sys\n"
+                               f"sys.path.insert(0, {str(ROOT / 'lab')!r})\nimport warm\n"
+                               f"warm.stand_in({name!r}, {str(self.directory)!r})\n")
+            program.chmod(0o755)
 
     def _connect(self, program: str) -> socket.socket:
         path = self.directory / f"{program}.socket"

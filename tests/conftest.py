@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     known = getattr(config, "workerinput", {}).get("nurseries")
     if known is None:
         config.stash[NURSERIES] = Path(tempfile.mkdtemp(prefix="nurseries-"))
-        Nurseries(config.stash[NURSERIES]).write_programs()
+        Nurseries.at(config.stash[NURSERIES])
     process.nurseries = Nurseries(Path(known or config.stash[NURSERIES]))
     programs.BIN = process.nurseries.directory / "bin"
 
@@ -39,7 +39,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the nurseries, which are gone when their directory is."""
     if NURSERIES in config.stash:
-        shutil.rmtree(config.stash[NURSERIES])
+        shutil.rmtree(config.stash[NURSERIES], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

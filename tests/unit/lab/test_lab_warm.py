@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +20,7 @@ PROGRAM = "tests.unit.lab.program"
 @pytest.fixture(scope="module")
 def nurseries():
     directory = Path(tempfile.mkdtemp(prefix="nurseries-"))
-    yield Nurseries(directory)
+    yield Nurseries.at(directory)
     shutil.rmtree(directory)
 
 
@@ -88,14 +89,29 @@ def test_it_does_not_outlive_whoever_started_it(start, tmp_path):
     wait_until(lambda: is_gone(pid))
 
 
-def test_a_nursery_ends_when_its_directory_is_removed():
+def remove(directory):
+    shutil.rmtree(directory)
+
+
+def change_owner(directory):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (directory / "owner").write_text(str(gone.pid))
+
+
+@pytest.mark.parametrize("end", [remove, change_owner])
+def test_a_nursery_ends_with_its_directory_or_its_owner(end):
     directory = Path(tempfile.mkdtemp(prefix="nurseries-"))
-    nurseries = Nurseries(directory)
+    nurseries = Nurseries.at(directory)
     with open(os.devnull, "w+") as nothing:
         nurseries.start(PROGRAM, ["0"], {}, (nothing.fileno(),) * 3).wait()
     socket = directory / f"{PROGRAM}.socket"
-    shutil.rmtree(directory)
 
     def listening():
         return str(socket) in Path("/proc/net/unix").read_text()
+    assert listening()
+
+    end(directory)
+
     wait_until(lambda: not listening())
+    shutil.rmtree(directory, ignore_errors=True)
