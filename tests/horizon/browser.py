@@ -155,10 +155,11 @@ class Person:
         with self.page.expect_navigation():
             row.get_by_role("button", name=button).click()
 
-    def output(self, execution: str) -> dict[str, Any]:
-        """Return the output as the detail page shows it."""
+    def report(self, execution: str) -> dict[str, Any]:
+        """Return the report that is the output on the detail page."""
         self.go(f"/mistral/executions/{execution}/detail")
-        return dict(json.loads(self.page.locator("dt:text-is('Output') + dd").inner_text()))
+        output = json.loads(self.page.locator("dt:text-is('Output') + dd").inner_text())
+        return dict(output["report"])
 
     # ---- complaints of the browser
     def _note_message(self, message: Any) -> None:

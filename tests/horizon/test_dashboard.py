@@ -65,7 +65,7 @@ def test_a_host_is_recovered_with_what_the_form_says_by_itself(
     assert admin.end(started) == ("Success", "")
     admin.go("/mistral/executions/")
     admin.shoot("horizon-executions", high=520)
-    assert admin.output(started)["state"] == "SUCCEEDED"
+    assert admin.report(started)["state"] == "SUCCEEDED"
     status, host = cloud.where(server)
     assert (status, host != "compute1") == ("ACTIVE", True)
     _read_everything(admin, started)
