@@ -56,7 +56,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "The scheduler picks a host for each server.",
             "recovery.evacuate_servers",
             input={
-                "begin": "may_begin()",
+                "begin": "run_state() = RUNNING",
                 "plan": "$.plan",
                 "tried_before": "ending().details.get(newest_migration)",
             },

@@ -165,11 +165,11 @@ def _foreign_policies(what: Resolved) -> _YAML:
     timeout, retry = what.timeout, what.retry
     again: _YAML = {"count": 0, "delay": 0}
     if retry:
-        give_up = "method_ended(execution().id)"  # as after a cancel
+        give_up = "run_state() = ENDED"  # as after a cancel
         if timeout:
             give_up = f"{give_up} or {_SECONDS} > {timeout - retry.delay - _MARGIN}"
         again = {"count": retry.count, "delay": retry.delay, "break-on": expression(give_up)}
-    policies = {"safe-rerun": False, "fail-on": expression("given_up()"), "retry": again}
+    policies = {"safe-rerun": False, "fail-on": expression("run_state() = ENDED"), "retry": again}
     return {**policies, "timeout": timeout} if timeout else policies
 
 

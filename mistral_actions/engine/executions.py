@@ -142,31 +142,28 @@ def try_again(context: Any, result: Any) -> bool:
     return again and not is_over(context)
 
 
-def given_up(context: Any) -> bool:
-    """Say whether a task must fail because its recovery was given up; part of each `fail-on`.
+def run_state(context: Any) -> str:
+    """Return how it stands with this execution and all that it works for, up to the root.
 
-    So none comes behind it, however far it came itself.
+    Each `fail-on` asks whether the run has ENDED: Cancel in Horizon ends only the execution on
+    which it is pressed, and nothing may come behind the task then, however far it came itself.
+
+    A try begins new things only while the run is RUNNING. Mistral starts no task of an execution
+    that is paused. But one that it tries again and again goes on with its tries all through the
+    pause, and after a cancel for one try more. Whoever pauses a recovery means the servers, not the
+    tasks. What has begun is looked after all the same.
+
+    :returns: ENDED if one of them has ended, RUNNING if all run, else PAUSED.
     """
-    return is_over(context)
+    states = set(_states_upwards(context))
+    if states & set(ENDED):
+        return "ENDED"
+    return "RUNNING" if states == {"RUNNING"} else "PAUSED"
 
 
 def is_over(context: Any) -> bool:
-    """Say whether this execution, or one of those that it works for, has ended already.
-
-    Cancel in Horizon ends only the execution on which it is pressed.
-    """
-    return any(state in ENDED for state in _states_upwards(context))
-
-
-def may_begin(context: Any) -> bool:
-    """Say whether a try may begin new things: its execution and all that it works for run.
-
-    Mistral starts no task of an execution that is paused. But one that it tries again and again
-    goes on with its tries all through the pause, and after a cancel for one try more. Whoever
-    pauses a recovery means the servers, not the tasks. What has begun is looked after all the
-    same.
-    """
-    return all(state == "RUNNING" for state in _states_upwards(context))
+    """Say whether this execution, or one of those that it works for, has ended already."""
+    return run_state(context) == "ENDED"
 
 
 def _states_upwards(context: Any) -> Iterator[str]:

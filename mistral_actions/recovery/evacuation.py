@@ -18,7 +18,7 @@ class EvacuateServers(RecoveryStep[EvacuationPlan]):
     :param destination: host to evacuate to; null lets the scheduler pick one per server.
     :param tried_before: id of the newest migration record of an earlier attempt, whose failures
         do not count in this one; null: the plan's.
-    :param begin: false while the recovery is paused (`may_begin`): nothing new is started, what
+    :param begin: false while the recovery is paused (`run_state`): nothing new is started, what
         has been is looked after.
     :returns: `finished` and the number of servers done, running, pending, failed and skipped;
         when finished, the `report` with a line per server.

@@ -96,7 +96,7 @@ def test_blocks_keep_the_retry_of_the_workflow_and_foreign_tasks_do_not():
     assert {"retry", "safe-rerun", "fail-on"}.isdisjoint(found["prepare_HA_enabled_instances_task"])
     foreign = found["std_noop"]
     assert foreign["retry"] == {"count": 0, "delay": 0}
-    assert (foreign["safe-rerun"], foreign["fail-on"]) == (False, "<% given_up() %>")
+    assert (foreign["safe-rerun"], foreign["fail-on"]) == (False, "<% run_state() = ENDED %>")
 
 
 def test_a_polled_block_is_looked_at_as_long_as_its_option_says():

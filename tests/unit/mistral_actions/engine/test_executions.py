@@ -45,14 +45,14 @@ def mistral(monkeypatch):
 )
 def test_what_is_tried_again(result, again):
     assert executions.try_again(CONTEXT, result) is again
-    assert executions.given_up(CONTEXT) is False
+    assert executions.run_state(CONTEXT) == "RUNNING"
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "ERROR", "SUCCESS"])
 def test_nothing_is_tried_again_once_the_execution_has_ended(mistral, state):
     mistral.execution = execution(state)
     assert executions.try_again(CONTEXT, {"finished": False}) is False
-    assert executions.given_up(CONTEXT) is True
+    assert executions.run_state(CONTEXT) == "ENDED"
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, 
     )
     monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
     assert executions.try_again(CONTEXT, {"finished": False}) is again
-    assert executions.given_up(CONTEXT) is not again
+    assert (executions.run_state(CONTEXT) == "ENDED") is not again
 
 
 @pytest.mark.parametrize("state", ["PAUSED", "CANCELLED", "ERROR", "SUCCESS", "RUNNING"])
 @pytest.mark.parametrize("whose", ["e2", "e1", "e0"])
-def test_a_try_may_begin_something_only_while_all_executions_that_it_is_for_run(
+def test_a_run_is_running_only_while_all_executions_that_it_is_for_run(
     monkeypatch, state, whose
 ):
     above = {"e2": "t1", "e1": "t0", "e0": None}
@@ -79,7 +79,8 @@ def test_a_try_may_begin_something_only_while_all_executions_that_it_is_for_run(
     tasks = {f"t{n}": types.SimpleNamespace(workflow_execution_id=f"e{n}") for n in (0, 1)}
     database = types.SimpleNamespace(get_workflow_execution=found.get, get_task_execution=tasks.get)
     monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
-    assert executions.may_begin({"__execution": {"id": "e2"}}) is (state == "RUNNING")
+    stands = executions.run_state({"__execution": {"id": "e2"}})
+    assert stands == (state if state in ("RUNNING", "PAUSED") else "ENDED")
 
 
 @pytest.mark.parametrize(
