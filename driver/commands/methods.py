@@ -19,7 +19,7 @@ from driver.workbooks.install import install
 _COLUMNS = ("Failure", "Phase", "Tasks", "Given")
 
 
-class Plain(base.Watching, command.Command):  # type: ignore[misc]
+class PrintsText(base.Watching, command.Command):  # type: ignore[misc]
     """A command whose result is text."""
 
 
@@ -41,7 +41,7 @@ class CheckMethods(base.Lister):
         return _COLUMNS, [row for chain in methods.chains.values() for row in _rows(chain)]
 
 
-class CompileMethods(Plain):
+class CompileMethods(PrintsText):
     """Print the workbook that a file of recovery methods is compiled to; nothing is installed.
 
     Which actions and workflows there are is looked up in this Mistral.
@@ -109,7 +109,7 @@ class ApplyMethods(base.Lister):
         return ("Workbook", "Result"), list(done.items())
 
 
-class DiffMethods(Plain):
+class DiffMethods(PrintsText):
     """Show what would change if a file of recovery methods were applied.
 
     The exit status is that of diff: 0 without a difference, 1 with one; and 1 with a message if

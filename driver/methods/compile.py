@@ -56,7 +56,7 @@ class Compiled:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Task:
+class _MethodTask:
     """A task of a compiled workflow: its name, and where it leads to."""
 
     name: str
@@ -178,14 +178,14 @@ class _Method:
     """One chain as the template sees it; `tasks` and `finally` are lists of phases."""
 
     failure: str
-    tasks: list[_Task]
+    tasks: list[_MethodTask]
 
     @property
-    def before_end(self) -> list[_Task]:
+    def before_end(self) -> list[_MethodTask]:
         return [task for task in self.tasks if not task.in_finally]
 
     @property
-    def at_end(self) -> list[_Task]:
+    def at_end(self) -> list[_MethodTask]:
         return [task for task in self.tasks if task.in_finally]
 
     @property
@@ -193,13 +193,13 @@ class _Method:
         return self.failure.partition("_")[0]
 
     @staticmethod
-    def phases(tasks: list[_Task]) -> Iterator[tuple[str, str, list[str]]]:
+    def phases(tasks: list[_MethodTask]) -> Iterator[tuple[str, str, list[str]]]:
         """Yield name, comment and the tasks' text of each phase."""
         for phase, group in itertools.groupby(tasks, lambda task: task.what.phase):
             yield phase, _PHASES[phase], [task.text for task in group]
 
     @staticmethod
-    def foreign(tasks: list[_Task]) -> bool:
+    def foreign(tasks: list[_MethodTask]) -> bool:
         """Say whether one of them is not of this pack."""
         return not all(task.what.is_own for task in tasks)
 
@@ -234,7 +234,7 @@ def default_workbook() -> Workbook:
     return compile_methods(methods, resolve(methods, None)).workbook
 
 
-def _tasks(chain: list[Resolved]) -> list[_Task]:
+def _tasks(chain: list[Resolved]) -> list[_MethodTask]:
     """Name the tasks of a chain; no name twice, so that each has its own place in the results."""
     names: list[str] = []
     for step in chain:
@@ -251,7 +251,7 @@ def _tasks(chain: list[Resolved]) -> list[_Task]:
         after = chain[place + 1 :]
         is_last = not after or (after[0].phase == "finally" and step.phase != "finally")
         end = "report_end" if step.phase == "finally" else None
-        found.append(_Task(name, step, end if is_last else names[place + 1]))
+        found.append(_MethodTask(name, step, end if is_last else names[place + 1]))
     return found
 
 

@@ -144,14 +144,16 @@ def _text(claim: str, failure: str, played: _Played) -> str:
         "report": _said(done.output.get("report")),
     }
     content = {key: value for key, value in content.items() if value}
-    return str(yaml.dump(content, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=100))
+    return str(
+        yaml.dump(content, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100)
+    )
 
 
 def _said(report: Any) -> dict[str, Any]:
     return {key: report[key] for key in ("state", "reason", "message")} if report else {}
 
 
-class _Plain(yaml.SafeDumper):
+class _PlainDumper(yaml.SafeDumper):
     """Writes everything out: a case has no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:

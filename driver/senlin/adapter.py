@@ -11,7 +11,7 @@ from senlin.objects import cluster as clusters
 from senlin.objects import node as nodes
 
 from driver.senlin import inputs
-from driver.senlin.model import ChainStep, ExecutionSeen, StepFailed, Stopped, Transient
+from driver.senlin.model import ChainStep, ChainStopped, ExecutionSeen, StepFailed, Transient
 from driver.senlin.nova import Servers
 from driver.senlin.state import KEY, State
 from driver.senlin.workflows import ChainWorkflows
@@ -56,25 +56,25 @@ class NodeAdapter:
     def set_status(self, status: str, text: str, **values: Any) -> None:
         """Write status and more to the node.
 
-        :raises Stopped: the node is gone.
+        :raises ChainStopped: the node is gone.
         """
         try:
             self._node.set_status(self._context, status, reason=text, **values)
         except senlin_errors.ResourceNotFound:
-            raise Stopped("the node was deleted", write=False, cancel=True) from None
+            raise ChainStopped("the node was deleted", write=False, cancel=True) from None
 
     def check(self) -> None:
-        """Raise Stopped if the action was cancelled or the node is gone or another's."""
+        """Raise ChainStopped if the action was cancelled or the node is gone or another's."""
         action = actions.Action.get(self._context, self._action.id, project_safe=False)
         if action is None or action.status in (consts.ACTION_FAILED, consts.ACTION_SUCCEEDED):
             # Senlin took this engine for dead: another one may have gone on with the chain.
-            raise Stopped("the action was taken from this engine", write=False, cancel=False)
+            raise ChainStopped("the action was taken from this engine", write=False, cancel=False)
         signal = actions.Action.signal_query(self._context, self._action.id)
         if action.status == consts.ACTION_CANCELLED or signal == self._action.SIG_CANCEL:
-            raise Stopped("the Senlin action was cancelled", write=True, cancel=True)
+            raise ChainStopped("the Senlin action was cancelled", write=True, cancel=True)
         node = nodes.Node.get(self._context, self._node.id, project_safe=False)
         if node is None or node.status == consts.NS_DELETING:
-            raise Stopped("the node was deleted", write=False, cancel=True)
+            raise ChainStopped("the node was deleted", write=False, cancel=True)
 
     def start(self, step: ChainStep, state: State) -> ExecutionSeen:
         """Start the execution of a step with its inputs and those of :mod:`.inputs`."""

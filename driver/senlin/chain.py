@@ -14,9 +14,9 @@ from driver.senlin.model import (
     FAIL,
     WORKFLOW,
     ChainStep,
+    ChainStopped,
     ExecutionSeen,
     StepFailed,
-    Stopped,
     Transient,
 )
 from driver.senlin.state import State
@@ -40,7 +40,7 @@ class ChainAdapter(Protocol):
         """Keep the state with the node, and let its status say a text."""
 
     def check(self) -> None:
-        """Raise Stopped if the action was cancelled or the node is gone or another's."""
+        """Raise ChainStopped if the action was cancelled or the node is gone or another's."""
 
     def start(self, step: ChainStep, state: State) -> ExecutionSeen:
         """Start the execution of a step, once: the same id gives the same execution.
@@ -77,7 +77,7 @@ class ChainAdapter(Protocol):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChainOutcome:
     """How a chain ended.
 
     :param state: the last state.
@@ -98,7 +98,7 @@ class _Chain:
         self.state = state
         self._server = state.server
 
-    def run(self) -> Outcome:
+    def run(self) -> ChainOutcome:
         try:
             while self.state.step < len(self._steps):
                 self._adapter.check()
@@ -108,11 +108,11 @@ class _Chain:
                 self._record("is next")
             self._last_look()
         except StepFailed as error:
-            return Outcome(self.state, f"{self._place}: {error}")
-        except Stopped as stop:
+            return ChainOutcome(self.state, f"{self._place}: {error}")
+        except ChainStopped as stop:
             left = self._give_up() if stop.cancel else ""
-            return Outcome(self.state, f"{self._place}: stopped, {stop}{left}", stop.write)
-        return Outcome(self.state)
+            return ChainOutcome(self.state, f"{self._place}: stopped, {stop}{left}", stop.write)
+        return ChainOutcome(self.state)
 
     @property
     def _place(self) -> str:
@@ -215,7 +215,7 @@ class _Chain:
         raise StepFailed("all steps are done, but the server is not ACTIVE in Nova")
 
 
-def run(steps: Sequence[ChainStep], state: State, adapter: ChainAdapter) -> Outcome:
+def run(steps: Sequence[ChainStep], state: State, adapter: ChainAdapter) -> ChainOutcome:
     """Carry a chain out from where it is.
 
     :param steps: at least one.

@@ -105,7 +105,7 @@ class Transient(Exception):
     """A service gave no usable answer; asking again later may help."""
 
 
-class Stopped(Exception):
+class ChainStopped(Exception):
     """The chain must not go on, whatever its steps say.
 
     :param reason: a clause that says why.

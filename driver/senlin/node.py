@@ -17,7 +17,7 @@ from senlin.objects import node as nodes
 
 from driver.senlin import chain, messages
 from driver.senlin.adapter import NodeAdapter
-from driver.senlin.model import RecoveryChain, StepFailed, Stopped
+from driver.senlin.model import ChainStopped, RecoveryChain, StepFailed
 from driver.senlin.state import KEY, Answer, Decision, Request, State, decide
 
 LOG = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
                 self._leave_active(adapter, "Recover: Node is ACTIVE.")
                 return True
             return self._recover(adapter, action)
-        except Stopped as stop:
+        except ChainStopped as stop:
             LOG.warning("Recovery of node %s ended: %s", self.id, stop)
         except GreenletExit:
             # The engine is told to stop. Senlin would leave the action RUNNING, and refuse every
@@ -76,7 +76,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
             if old is not None:
                 if old.execution:
                     adapter.cancel(old.execution)
-                self._leave_failed(adapter, chain.Outcome(old, f"unexpected error: {error}"))
+                self._leave_failed(adapter, chain.ChainOutcome(old, f"unexpected error: {error}"))
         return False
 
     def _recover(self, adapter: NodeAdapter, action: Any) -> bool:
@@ -125,7 +125,7 @@ class ChainNode(engine_node.Node):  # type: ignore[misc]
         data = {key: value for key, value in (self.data or {}).items() if key != KEY}
         adapter.set_status(consts.NS_ACTIVE, text, data=data)
 
-    def _leave_failed(self, adapter: NodeAdapter, outcome: chain.Outcome) -> None:
+    def _leave_failed(self, adapter: NodeAdapter, outcome: chain.ChainOutcome) -> None:
         now = time.time()
         active = _active(adapter)
         state = outcome.state.ended(now, "")

@@ -23,7 +23,7 @@ _KEPT = ("newest_migration", "newest_action")
 
 
 @dataclasses.dataclass(frozen=True)
-class _Task:
+class _TaskEnd:
     """A task, and what its last run has left behind."""
 
     record: Any
@@ -93,7 +93,7 @@ def _folded(tasks: list[Any], before: Any) -> Any:
     if not tasks:
         return before
     *earlier, record = tasks
-    task = _Task(record, _result_of(record))
+    task = _TaskEnd(record, _result_of(record))
     if record.state == "ERROR":
         return _failed(task.failure, _folded(earlier, before))
     return task.told or _folded(earlier, before)
@@ -134,7 +134,7 @@ def _stopped(tasks: list[Any]) -> bool:
 def _at_the_end(told: dict[str, Any], execution: Any, tasks: list[Any]) -> dict[str, Any]:
     if told["reason"] == "NOT_ENDED":
         told = _carried_out(execution, told["details"])
-    lost = [_Task(one, _result_of(one)) for one in tasks if _is_optional_failure(one)]
+    lost = [_TaskEnd(one, _result_of(one)) for one in tasks if _is_optional_failure(one)]
     if not lost or told["state"] == "FAILED":
         return told
     failed = [{"task": one.record.name, "message": one.failure["message"]} for one in lost]
@@ -162,7 +162,7 @@ def _notices(execution: Any, tasks: list[Any]) -> dict[str, Any]:
     if not any(NOTICE in task.get("tags", ()) for task in execution.spec["tasks"].values()):
         return {}
     posted = [one for one in tasks if NOTICE in (one.tags or ()) and one.state in _ENDED]
-    found = [_Task(one, _result_of(one)) for one in posted]
+    found = [_TaskEnd(one, _result_of(one)) for one in posted]
     return {"notices": [one.told or one.failure for one in found]}
 
 

@@ -29,11 +29,11 @@ Client = TypeVar("Client", bound=Service)
 
 # A cache, not a memory: an executor that starts empty does the same, with three requests more.
 _MOST = 64
-_cache: OrderedDict[str, "_Caller"] = OrderedDict()
+_cache: OrderedDict[str, "_TokenOwner"] = OrderedDict()
 _lock = threading.Lock()
 
 
-class _Caller:
+class _TokenOwner:
     """Whoever started workflows: makes a client for each service once.
 
     :param adapter_for: returns the keystoneauth adapter for a service type and major version.
@@ -86,7 +86,7 @@ def client_of(
         return _cache[key].client(kind, service_type, version)
 
 
-def _by_token(security: Any) -> _Caller:
+def _by_token(security: Any) -> _TokenOwner:
     verify = False if security.insecure else (security.auth_cacert or True)
     plain = session.Session(verify=verify, timeout=TIMEOUT)
     auth_url = security.auth_uri.rstrip("/")
@@ -96,7 +96,7 @@ def _by_token(security: Any) -> _Caller:
     rights = access.create(body=body, auth_token=security.auth_token)
     plugin = access_plugin.AccessInfoPlugin(rights, auth_url=auth_url)
     own = session.Session(auth=plugin, verify=verify, timeout=TIMEOUT)
-    return _Caller(
+    return _TokenOwner(
         lambda service_type, version: adapter.Adapter(
             own, service_type=service_type, version=version, region_name=security.region_name
         ),
@@ -145,7 +145,7 @@ def _name(rights: Any) -> str:
     return f"user {rights.username}, project {rights.project_name}, roles {roles}{through}"
 
 
-def _by_cloud() -> _Caller:
+def _by_cloud() -> _TokenOwner:
     if "OS_CLOUD" not in os.environ:
         raise Unauthorized(
             "Mistral passed no token to the action. Turn on Mistral's authentication, or set"
@@ -156,7 +156,7 @@ def _by_cloud() -> _Caller:
     except ConfigException as error:
         raise RecoveryError(f"OS_CLOUD of Mistral's executor is of no use: {error}") from None
     own = cloud.get_session()
-    return _Caller(
+    return _TokenOwner(
         lambda service_type, version: adapter.Adapter(
             own,
             service_type=service_type,

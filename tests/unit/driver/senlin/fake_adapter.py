@@ -3,7 +3,14 @@
 import collections
 import dataclasses
 
-from driver.senlin.model import RECREATE, ChainStep, ExecutionSeen, StepFailed, Stopped, Transient
+from driver.senlin.model import (
+    RECREATE,
+    ChainStep,
+    ChainStopped,
+    ExecutionSeen,
+    StepFailed,
+    Transient,
+)
 from driver.senlin.state import KEY, Request, State, decide
 
 NODE = "node-1"
@@ -145,4 +152,4 @@ def decided(adapter, recovery, action, by_person=False, well=False):
 
 def stopped(write=True, cancel=True):
     """The reason why a chain must not go on."""
-    return Stopped("the Senlin action was cancelled", write, cancel)
+    return ChainStopped("the Senlin action was cancelled", write, cancel)
