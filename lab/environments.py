@@ -1,9 +1,10 @@
 """Python environments of services that cannot live in the one of the lab.
 
 Senlin's libraries were pinned years ago, and Horizon brings Django. Each gets an environment that
-all checkouts with the same pins share, made when it is first needed.
+all checkouts with the same pins share, made when it is first needed; `.lab/venv/NAME` leads to it.
 """
 
+import shutil
 from pathlib import Path
 
 from lab import pins
@@ -27,4 +28,16 @@ def environment(name: str) -> Path:
             except pins.Failed as failed:
                 raise LabError(str(failed)) from failed
             installed.touch()
+        _link(ROOT / ".lab" / "venv" / name, directory)
     return directory
+
+
+def _link(link: Path, directory: Path) -> None:
+    """Let a path in this checkout lead to an environment, for people who type commands of it."""
+    if link.is_symlink() and link.readlink() == directory:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if link.is_dir() and not link.is_symlink():
+        shutil.rmtree(link)  # one of its own, of an earlier version
+    link.unlink(missing_ok=True)
+    link.symlink_to(directory)

@@ -12,7 +12,10 @@ from mistral_actions.engine import database
 
 ENVIRONMENT = "recovery"
 EVACUATE = "recovery.evacuate_servers"  # the action
-GATE = "gate"  # the tag of the task behind which exactly one of two recoveries goes on
+# Tags of tasks. Behind a gate exactly one of two recoveries goes on: it asks last. A task past the
+# gate asks nobody any more: whoever has begun it goes on.
+GATE = "gate"
+PAST_GATE = "past_gate"
 ENDED = ("CANCELLED", "ERROR", "SUCCESS")
 _LEFTOVER = datetime.timedelta(minutes=2)
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
@@ -62,8 +65,8 @@ def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str
 
     Mistral's times have whole seconds, so of two that start in one second the later one may look
     older. Therefore it counts, too, who has passed the gate: the task with this tag, which asks
-    last, or is refused, before anything is written. Exactly one goes on: who is older and not
-    refused, or who has passed the gate before the older one came.
+    last, or is refused, before anything is written; or who has begun a task past it. Exactly one
+    goes on: who is older and not refused, or who has passed the gate before the older one came.
 
     :param workflow: its full name.
     :param subject: the input that says what is recovered.
@@ -89,15 +92,21 @@ def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str
 
 def _at_gate(execution: Any) -> list[bool | None]:
     """Return for each task that is a gate whether it was passed; null if it has not ended."""
-    names = [name for name, one in execution.spec["tasks"].items() if GATE in one.get("tags", ())]
-    gates = database.api().get_task_executions(
+    asked = [
+        gate.state != "ERROR" if gate.state in ENDED else None for gate in _tagged(execution, GATE)
+    ]
+    return [*asked, *(True for _ in _tagged(execution, PAST_GATE))]
+
+
+def _tagged(execution: Any, tag: str) -> list[Any]:
+    """Return the tasks of an execution with a tag, those that have begun."""
+    names = [name for name, one in execution.spec["tasks"].items() if tag in one.get("tags", ())]
+    if not names:
+        return []
+    begun: list[Any] = database.api().get_task_executions(
         workflow_execution_id=execution.id, name={"in": names}
     )
-    # one that fails and leads on, as a notice that nobody takes, refuses nobody
-    return [
-        gate.state != "ERROR" or gate.has_next_tasks if gate.state in ENDED else None
-        for gate in gates
-    ]
+    return begun
 
 
 def _looks_only(execution: Any) -> bool:

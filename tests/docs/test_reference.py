@@ -18,6 +18,7 @@ ENVIRONMENT = yaml.safe_load((ROOT / "examples/environment.yaml").read_text())
 
 # Words in capitals that are no reason codes: states, of whatever, and methods of HTTP.
 OTHER = {*STATES, *STATES.values(), "PENDING", "MOVED", "DELAYED", "GET", "PUT", "POST"}
+OTHER |= {"ENDED"}  # of a run, see `run_state`
 OTHER |= {"DELETE", "OS_CLOUD"}  # of HTTP; a variable in the environment
 OTHER |= {"DOWN", "UNKNOWN", "MAINTENANCE"}  # host_status of a server
 OTHER |= {"WORKFLOW"}  # the type of a task in Mistral

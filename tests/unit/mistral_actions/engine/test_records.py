@@ -15,7 +15,7 @@ def execution(number, host, state="RUNNING", minute=0, **given):
         id=f"e{number}",
         state=state,
         workflow_name="recovery.host.recover",
-        spec={"tasks": {"confirm": {"tags": ["gate"]}, "retry": {"tags": ["gate"]}, "plan": {}}},
+        spec={"tasks": {"confirm": {"tags": ["gate"]}, "write": {"tags": ["past_gate"]}}},
         created_at=NOW + datetime.timedelta(minutes=minute),
         input={"host": host, "dry_run": None, **given},
     )
@@ -27,7 +27,7 @@ class Database:
     def __init__(self, executions=(), plans=(), steps=(), environment=None):
         self.executions, self.plans = list(executions), list(plans)
         self.steps, self.environment = list(steps), environment
-        self.gates = {}
+        self.gates, self.past = {}, {}
 
     def get_workflow_execution(self, execution_id):
         return next(one for one in self.executions if one.id == execution_id)
@@ -40,8 +40,7 @@ class Database:
         if query.get("workflow_name") == {"has": "recovery."}:
             return [step for step in self.steps if step.state == query["state"]]
         if of := query.get("workflow_execution_id"):
-            assert query["name"] == {"in": ["confirm", "retry"]}
-            return self.gates.get(of, [])
+            return {"confirm": self.gates, "write": self.past}[query["name"]["in"][0]].get(of, [])
         assert query["name"] == "plan_recovery"
         assert query["workflow_name"] == "recovery.host.recover"
         assert query["sort_dirs"] == ["desc"]
@@ -162,8 +161,8 @@ def test_older_recoveries_of_servers_are_known_by_what_they_were_given(monkeypat
     assert executions.older_recoveries(context, *look) == before
 
 
-def gate(state, leads_on=False):
-    return types.SimpleNamespace(state=state, has_next_tasks=leads_on)
+def gate(state):
+    return types.SimpleNamespace(state=state)
 
 
 @pytest.mark.parametrize(
@@ -174,17 +173,13 @@ def gate(state, leads_on=False):
         ([gate("ERROR")], 4, None),
         ([], 6, None),
         ([gate("RUNNING")], 6, False),
-        ([gate("SUCCESS", leads_on=True)], 6, True),
         ([gate("SUCCESS")], 6, True),
-        ([gate("ERROR", leads_on=True)], 6, True),
-        ([gate("ERROR", leads_on=True), gate("RUNNING")], 6, True),
         ([gate("ERROR")], 6, None),
     ],
 )
 def test_who_has_passed_a_gate_goes_before_and_who_was_refused_there_does_not(
     monkeypatch, gates, minute, decided
 ):
-    """A gate that fails and leads on, as a notice that nobody takes, refuses nobody."""
     database = Database([execution(1, "c1", minute=5), execution(2, "c1", minute=minute)])
     database.gates["e2"] = gates
     monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
@@ -192,6 +187,18 @@ def test_who_has_passed_a_gate_goes_before_and_who_was_refused_there_does_not(
         {"__execution": {"id": "e1"}}, "recovery.host.recover", "host"
     )
     assert [one["decided"] for one in found] == ([] if decided is None else [decided])
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "SUCCESS", "ERROR"])
+def test_who_has_begun_a_task_past_the_gate_goes_before_whoever_is_older(monkeypatch, state):
+    """Also one that fails and leads on, as a notice that nobody takes."""
+    database = Database([execution(1, "c1", minute=5), execution(2, "c1", minute=6)])
+    database.past["e2"] = [gate(state)]
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
+    (found,) = executions.older_recoveries(
+        {"__execution": {"id": "e1"}}, "recovery.host.recover", "host"
+    )
+    assert found["decided"]
 
 
 def test_recoveries_of_other_hosts_do_not_matter(records):
