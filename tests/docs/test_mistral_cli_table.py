@@ -64,6 +64,8 @@ def _run_all(session: Session) -> None:
     assert session.run("openstack recovery sync").returncode == 0
     on = {host: cloud.lab.boot(f"on-{host}", host) for host in ("compute1", "compute2", "compute5")}
     web = cloud.lab.boot("web", "compute3", metadata={"HA_Enabled": "True"})
+    # moves from where it is put: the resize leaves web wherever the scheduler likes
+    moves = cloud.lab.boot("moves", "compute4")
     for host in on:
         cloud.kill(host)
     session.variables["SERVER"] = web["id"]
@@ -82,7 +84,7 @@ def _run_all(session: Session) -> None:
         "recovery.action.evacuate": lambda: cloud.migrations(on["compute5"]) == ["done"],
         "recovery.node.prepare":
             lambda: cloud.server(web)["metadata"]["recovery_reason"] == "no ping",
-        "recovery.node.migrate": lambda: cloud.where(web) == ("ACTIVE", "compute6"),
+        "recovery.node.migrate": lambda: cloud.where(moves) == ("ACTIVE", "compute6"),
         "recovery.node.rebuild_with_notice": lambda: cloud.done(web)[-1] == "rebuild",
     }
 
@@ -92,7 +94,7 @@ def _run_all(session: Session) -> None:
         if workflow == "recovery.action.evacuate":
             session.variables["SERVER"] = on["compute5"]["id"]
         if workflow.startswith("recovery.node."):
-            session.variables["SERVER"] = web["id"]
+            session.variables["SERVER"] = (moves if workflow.endswith("migrate") else web)["id"]
         if workflow.startswith("recovery.action_plan."):
             session.variables["PLAN"] = a_plan(cloud, runs=workflow.endswith("cancel"))
         done = session.run(f"ID=$({command} -f value -c ID)")
