@@ -4,9 +4,10 @@ import argparse
 import json
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 
-from lab import ini
+from lab import cell_down, faults, ini
 from lab.cluster import DEFAULT_HOSTS, Lab
 from lab.errors import LabError
 from lab.ports import DEFAULT_PORTS
@@ -24,6 +25,12 @@ with fake hypervisors, and stubs for identity, image and network. Everything run
 and listens on the loopback interface only. Exit status: 0 done, 1 refused or failed (the reason is
 on the error output), 2 the command was not understood."""
 
+
+
+def _filled(words):
+    return textwrap.fill(", ".join(words), 96, subsequent_indent="    ", break_on_hyphens=False)
+
+
 EPILOG = """\
 examples:
   python -m lab up                          start it
@@ -31,7 +38,25 @@ examples:
   python -m lab server web1 compute1 --property HA_Enabled=True
   python -m lab host kill compute1          a power failure
   python -m lab faults '{"compute2": {"spawn": {"delay": 2, "fail": "disk full"}}}'
+  python -m lab faults '{"nova": {"drop": ["os-migrations", "servers/detail"], "every": 2}}'
   python -m lab down"""
+
+
+FAULTS = f"""\
+hypervisors: {{HOST, server UUID or "*": {{OPERATION: {{"delay": seconds, "fail": text}}}}}}
+  operations: {_filled(faults.OPERATIONS)}
+
+Nova's API: {{"nova": {{"cell_down": true}}}} or {{"nova": {{"drop": [RESOURCE, ...]}}}}
+  The database of the cell with the hosts and servers does not answer: lists lack its records or
+  have partial ones of status UNKNOWN, what needs the database is refused with 500.
+  cell_down: for every request; drop: for requests of these resources only
+  "once": true   only for the next request of each resource
+  "every": 2     only for each second request of each resource
+  resources: {_filled(cell_down.RESOURCES)}
+  Without a slash a resource is everything below it; ID stands for any id. The lab's own requests
+  ("server") and those with the header {cell_down.OBSERVER} look past it.
+
+example: python -m lab faults '{{"nova": {{"drop": ["os-migrations"], "once": true}}}}'"""
 
 
 def pair(text):
@@ -111,11 +136,12 @@ def build_parser():
                            "again, or a new host, until Nova has its heartbeat")
     host.add_argument("name", metavar="HOST")
 
-    inject = command("faults", do_faults, "Let hypervisors be slow or fail from now on.")
+    inject = command("faults", do_faults, "Let hypervisors be slow or fail, and Nova's cell be "
+                                          "down, from now on.",
+                     epilog=FAULTS, formatter_class=argparse.RawDescriptionHelpFormatter)
     inject.add_argument("faults", type=json_object, metavar="JSON",
-                        help='{HOST, server UUID or "*": {OPERATION: {"delay": seconds, "fail": '
-                             'text}}}; replaces what was injected before, {} clears; operations: '
-                             'spawn, destroy, power_on, power_off, reboot, live_migration, ...')
+                        help="what to inject: see below; replaces what was injected before, "
+                             "{} clears")
 
     server = command("server", do_server, "Boot a server on a host and bring it into a state.")
     server.add_argument("name", metavar="NAME")

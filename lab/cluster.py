@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab import accounts, ini, servers
 from lab.errors import LabError
@@ -200,12 +200,13 @@ class Lab:
         """Start a host that was killed, or a new one; then Nova has seen its heartbeat."""
         self._control("POST", f"/hosts/{name}/start")
 
-    def set_faults(self, faults: Mapping[str, Mapping[str, Mapping]]) -> None:
+    def set_faults(self, faults: Mapping[str, Mapping[str, Any]]) -> None:
         """Replace all injected faults.
 
         :param faults: ``{host | server uuid | "*": {operation: {"delay": seconds,
-            "fail": text}}}``; operations are listed in ``lab.faults``.
-        :raises LabError: an operation or a key is unknown.
+            "fail": text}}}``; operations are listed in ``lab.faults``. The key ``"nova"`` lets
+            requests of Nova's API meet a cell that is down: see ``lab.cell_down.Fault``.
+        :raises LabError: an operation, a resource or a key is unknown.
         """
         self._control("PUT", "/faults", faults)
 

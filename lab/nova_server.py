@@ -19,7 +19,7 @@ import sys
 import threading
 from pathlib import Path
 
-from lab import accounts, faults, identity, ini, nova_config, patches, stubs, template
+from lab import accounts, cell_down, faults, identity, ini, nova_config, patches, stubs, template
 from lab.errors import LabError
 from lab.ports import NOVA_PORTS, url
 from lab.wsgi import HttpError, read_json, respond, serve
@@ -114,7 +114,8 @@ def start_nova(compute_port, in_front, host_names):
         service.Service.create(host="controller", binary=f"nova-{name}", topic=name).start()
     hosts = ComputeHosts()
     hosts.start(host_names)
-    serve(in_front(api), compute_port, 16, "compute")
+    reachable = cell_down.CellDown(api, faults.of_cell)
+    serve(in_front(reachable), compute_port, 16, "compute")
     return hosts
 
 
@@ -180,6 +181,7 @@ def main():
     patches.serialise_sqlite_writers()
     patches.wake_fake_rpc()
     patches.report_heartbeats_at_once()
+    cell_down.install()
 
     tokens = make_tokens(args.state, urls, args.workflow_url, service_token)
     for name, application, threads in (

@@ -15,6 +15,7 @@ from lab import Lab, LabError
 from tests.functional.support import wait_for
 from tests.programs import BIN
 
+UNKNOWN_ID = "11111111-1111-4111-8111-111111111111"
 POLL = """
 version: '2.0'
 poll_for_a_while:
@@ -152,6 +153,90 @@ def test_a_misspelled_fault_is_refused(lab):
     """Faults that would do nothing are errors."""
     with pytest.raises(LabError, match="unknown operation 'spawm'"):
         lab.set_faults({"*": {"spawm": {"delay": 1}}})
+
+
+PARTIAL = {
+    "id",
+    "status",
+    "tenant_id",
+    "created",
+    "links",
+    "image",
+    "flavor",
+    "OS-EXT-AZ:availability_zone",
+    "OS-EXT-STS:power_state",
+    "user_id",
+    "server_groups",
+}
+
+
+@pytest.fixture
+def nova(lab):
+    """What asks Nova at our microversion, and returns status code and body."""
+    token = log_in(lab).headers["X-Subject-Token"]
+    headers = {"X-Auth-Token": token, "OpenStack-API-Version": "compute 2.79"}
+
+    def ask(path, method="GET", body=None):
+        url = lab.nova_url + path
+        answer = requests.request(method, url, json=body, headers=headers, timeout=60)
+        return answer.status_code, answer.json() if answer.content else {}
+
+    return ask
+
+
+def test_a_cell_that_is_down_has_partial_records_no_records_or_a_refusal(lab, injected, nova):
+    """Nova's own code answers: what it knows without the cell, with status 200, or 500."""
+    server = lab.boot("away", "compute1")
+    path = f"/servers/{server['id']}"
+    service = nova("/os-services?binary=nova-compute&host=compute1")[1]["services"][0]
+    injected({"nova": {"cell_down": True}})
+
+    for query in ("?host=compute1", "?binary=nova-compute&host=compute1"):
+        record = {"binary": "nova-compute", "host": "compute1", "status": "UNKNOWN"}
+        assert nova(f"/os-services{query}") == (200, {"services": [record]})
+    status, body = nova(path)
+    assert (status, body["server"]["status"]) == (200, "UNKNOWN")
+    assert set(body["server"]) == PARTIAL
+    status, body = nova("/servers/detail?all_tenants=1")  # without a filter they are partial
+    assert {one["status"] for one in body["servers"]} == {"UNKNOWN"}
+    assert set(body["servers"][0]) == {"id", "status", "tenant_id", "created", "links"}
+    for query in ("host=compute1", "name=away", "locked=true", "limit=1"):
+        assert nova(f"/servers/detail?all_tenants=1&{query}") == (200, {"servers": []})
+    assert nova("/os-migrations") == (200, {"migrations": []})
+    for refused in (
+        (f"{path}/os-instance-actions",),
+        (f"{path}/migrations",),
+        ("/os-hypervisors/detail",),
+        (f"/os-services/{service['id']}", "PUT", {"forced_down": True}),
+        (f"{path}/metadata", "POST", {"metadata": {"key": "value"}}),
+        (f"{path}/action", "POST", {"lock": None}),
+        (f"{path}/action", "POST", {"os-stop": None}),
+        (f"{path}/action", "POST", {"evacuate": {}}),
+    ):
+        status, body = nova(*refused)
+        assert (status, list(body)) == (500, ["computeFault"]), refused
+    assert nova(f"/servers/{UNKNOWN_ID}")[0] == 404  # known without the cell
+
+    injected({})
+    whole = nova(path)[1]["server"]
+    assert (whole["status"], whole["locked"], whole["metadata"]) == ("ACTIVE", False, {})
+    actions = nova(f"{path}/os-instance-actions")[1]["instanceActions"]
+    assert [one["action"] for one in actions] == ["create"]
+
+
+def test_a_cell_may_be_down_for_some_requests_of_some_resources(lab, injected, nova):
+    """Once, or for each second request of a resource; the lab's own requests look past it."""
+    server = lab.boot("at-hand", "compute2")
+    injected({"nova": {"drop": ["servers/detail", "os-services"], "every": 2}})
+    path = "/servers/detail?name=at-hand"
+    assert [len(nova(path)[1]["servers"]) for _ in range(4)] == [1, 0, 1, 0]
+    assert nova("/os-services")[1]["services"][0]["status"] == "enabled"
+    assert nova("/os-services")[1]["services"][0]["status"] == "UNKNOWN"
+
+    injected({"nova": {"drop": ["servers/ID"], "once": True}})
+    assert lab.boot("at-hand-too", "compute2")["status"] == "ACTIVE"
+    seen = [nova(f"/servers/{server['id']}")[1]["server"]["status"] for _ in range(2)]
+    assert seen == ["UNKNOWN", "ACTIVE"]
 
 
 def test_a_killed_host_gets_down_does_nothing_more_and_comes_back(lab, injected):
