@@ -3,6 +3,9 @@
 The `mistral` client and Senlin send JSON types. Horizon sends each field as a string, and a
 default as the JSON text of its repr: `true` arrives as `"True"` with the quotes, `null` as
 `"None"`, an empty field as null. What cannot be parsed is refused, never guessed.
+
+Words and numbers are those of oslo, which OpenStack's services read with. A name that exists as it
+stands is meant as it stands: a server may be called None, 123 or "web", with the quotes.
 """
 
 import contextlib
@@ -10,16 +13,19 @@ import datetime
 import difflib
 import json
 import re
+import string
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from oslo_utils import strutils
 
 from mistral_actions.errors import BadInput
 
 Parse = Callable[[Any], Any]
 
-_TRUE = {"true", "yes", "on", "1"}
-_FALSE = {"false", "no", "off", "0"}
+_QUOTES = "\"'"
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST_WORD = 60  # comparing takes long with more
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")  # of a host, or an id: part of a path
@@ -29,28 +35,54 @@ def bare(value: Any) -> Any:
     """Return the value without the quotes and blanks of forms; None if it says nothing."""
     if isinstance(value, str):
         value = value.strip()
-        while len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        while len(value) >= 2 and value[0] == value[-1] and value[0] in _QUOTES:
             value = value[1:-1].strip()
         if value in ("", "None", "null"):
             return None
     return value
 
 
+def readings(value: Any) -> list[str]:
+    """Return what may be meant by the name of a thing: as it stands, then as a form means it.
+
+    :param value: a text, or a number for a name of digits; nothing is meant by anything else, and
+        by quotes and blanks alone.
+    """
+    whole = _written(value)
+    if not isinstance(whole, str) or not whole.strip(_QUOTES + string.whitespace):
+        return []
+    return list(dict.fromkeys(filter(None, (whole.strip(), bare(whole)))))
+
+
+def shortest(value: Any) -> str | None:
+    """Return a name without quotes and blanks: who means the same thing gave the same of it."""
+    return next(reversed(readings(value)), None)
+
+
+def _written(value: Any) -> Any:
+    """Return a whole number as it was typed where a text was meant; anything else as it is."""
+    return str(value) if type(value) is int else value
+
+
 def boolean(value: Any) -> bool:
-    """Parse true, yes, on, 1 and their opposites, in any case."""
-    text = str(value).lower()
-    if isinstance(value, bool | int | str) and text in _TRUE | _FALSE:
-        return text in _TRUE
-    raise ValueError("true or false")
+    """Parse true, t, yes, y, on, 1 and their opposites, in any case: what oslo takes."""
+    try:
+        return bool(strutils.bool_from_string(value, strict=True))
+    except ValueError:
+        raise ValueError("true or false") from None
 
 
 def whole_number(low: int, high: int) -> Parse:
-    """Return a parser of whole numbers from low to high."""
+    """Return a parser of whole numbers from low to high, in each notation that oslo.config takes.
+
+    For JSON 5.0 is a whole number as well; as a text it is none, here as there.
+    """
 
     def parse(value: Any) -> int:
-        if not isinstance(value, bool) and re.fullmatch(r"[+-]?\d{1,9}", str(value)):
-            number = int(value)
-            if low <= number <= high:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        with contextlib.suppress(ValueError):
+            if type(value) in (int, str) and low <= (number := int(value)) <= high:
                 return number
         raise ValueError(f"a whole number from {low} to {high}")
 
@@ -58,14 +90,19 @@ def whole_number(low: int, high: int) -> Parse:
 
 
 def text(value: Any) -> str:
-    """Parse a line of text of at most 255 characters."""
-    if isinstance(value, str) and len(value) <= 255 and value.isprintable():
+    """Parse a line of text of at most 255 characters; of those that Nova takes in a name."""
+    if isinstance(value, str) and len(value) <= 255 and all(map(_is_printable, value)):
         return value
     raise ValueError("a line of text of at most 255 characters")
 
 
+def _is_printable(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of all kinds
+
+
 def host_name(value: Any) -> str:
     """Parse the name of a host, as the Nova compute service calls it."""
+    value = _written(value)
     if isinstance(value, str) and _NAME.match(value):
         return value
     raise ValueError("the name of one host, as `openstack compute service list` shows it")
@@ -80,6 +117,7 @@ def identifier(value: Any) -> str:
 
 def host_names(value: Any) -> list[str]:
     """Parse host names, comma separated (or a list); each once, in their order."""
+    value = _written(value)
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         raise ValueError("names of hosts, comma separated")
@@ -98,11 +136,12 @@ def mapping(value: Any) -> dict[str, Any]:
 
 
 def choice(*allowed: str) -> Parse:
-    """Return a parser of one word out of those allowed."""
+    """Return a parser of one word out of those allowed, in any case; it returns the one allowed."""
+    known = {word.lower(): word for word in allowed}
 
     def parse(value: Any) -> str:
-        if value in allowed:
-            return str(value)
+        if isinstance(value, str) and (word := known.get(value.lower())):
+            return word
         raise ValueError("one of " + ", ".join(allowed) + nearest(value, allowed))
 
     return parse
@@ -144,6 +183,17 @@ def required(given: Any, name: str, parse: Parse) -> Any:
     if value is None:
         raise BadInput(f"Input {name!r} is missing: it must be {_expected(parse)}.")
     return _parsed(value, parse, f"Input {name!r}")
+
+
+def names(given: Any, name: str, parse: Parse) -> list[str]:
+    """Return the readings of an input that names a thing.
+
+    :raises BadInput: it is missing or cannot be parsed.
+    """
+    found = readings(given)
+    if not found:
+        return [required(given, name, parse)]  # says what is wrong
+    return [_parsed(one, parse, f"Input {name!r}") for one in found]
 
 
 def merge(

@@ -40,7 +40,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
         whether a step of one that was cancelled still runs; `plans`: what earlier recoveries of
         this host had found, newest first.
     """
-    db, host = database.api(), inputs.bare(host)
+    db, host = database.api(), inputs.shortest(host)
     own = db.get_workflow_execution(context["__execution"]["id"])
     before = older_recoveries(context, own.workflow_name, "host")
     running = [other["id"] for other in before if other["of"] == host and other["decided"]]
@@ -70,9 +70,9 @@ def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str
 
     :param workflow: its full name.
     :param subject: the input that says what is recovered.
-    :returns: for each its `id`, what it is the recovery `of`, and `decided`: whether it goes
-        before. If not, it is younger and at its gate, where it is refused unless it looked before
-        this one was there: wait for it.
+    :returns: for each its `id`, what it is the recovery `of` (the `shortest` name), and
+        `decided`: whether it goes before. If not, it is younger and at its gate, where it is
+        refused unless it looked before this one was there: wait for it.
     """
     db = database.api()
     own = db.get_workflow_execution(context["__execution"]["id"])
@@ -84,7 +84,7 @@ def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str
             at_gate = _at_gate(other)
             older = (other.created_at, other.id) < (own.created_at, own.id)
             if False not in at_gate and (older or at_gate):
-                of = inputs.bare(other.input.get(subject))
+                of = inputs.shortest(other.input.get(subject))
                 decided = older or True in at_gate
                 found.append({"id": other.id, "of": of, "decided": decided})
     return found

@@ -70,7 +70,7 @@ class PlanInstanceRecovery(RecoveryAction):
 
     def act(self, nova: Nova) -> InstancePlan:
         """Return the plan."""
-        given = inputs.required(self.server, "server", _name_or_id)
+        given = inputs.names(self.server, "server", _name_or_id)
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
         options = inputs.merge(OPTIONS, self.options, self.settings)
         server = _find(nova, given)
@@ -102,7 +102,7 @@ class PlanInstanceRecovery(RecoveryAction):
             )
         if dry_run:
             return
-        refuse_a_second(name, self.running, server["id"], name)
+        refuse_a_second(name, self.running, server["id"], str(inputs.shortest(name)))
         if is_our_lock(server):
             raise Refused(
                 f"{name} is locked with the reason {server['locked_reason']!r}: that recovery"
@@ -118,16 +118,19 @@ def _name_or_id(value: Any) -> str:
         raise ValueError("the name or the id of a server") from None
 
 
-def _find(nova: Nova, given: str) -> dict[str, Any]:
-    if inputs.UUID.fullmatch(given):
-        try:
-            return nova.server(given)
-        except NotFound:
-            pass  # a name may look like an id
-    found = nova.servers_named(given)
+def _find(nova: Nova, given: list[str]) -> dict[str, Any]:
+    """Return the server.
+
+    :param given: what may be meant, the likeliest first.
+    :raises BadInput: UNKNOWN_SERVER or AMBIGUOUS_SERVER.
+    """
+    called = ((name, _called(nova, name)) for name in given)
+    name, found = next((one for one in called if one[1]), (given[0], []))
     if not found:
+        nothing = inputs.bare(name) is None
+        but = ". Some clients write this where nothing was given" if nothing else ""
         raise BadInput(
-            f"Nova has no server {given!r}. `openstack server list --all-projects` shows names"
+            f"Nova has no server {name!r}{but}. `openstack server list --all-projects` shows names"
             " and ids.",
             "UNKNOWN_SERVER",
         )
@@ -139,10 +142,19 @@ def _find(nova: Nova, given: str) -> dict[str, Any]:
         )
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         raise BadInput(
-            f"{len(found)} servers are called {given!r}, give the id of one: {some}{more}.",
+            f"{len(found)} servers are called {name!r}, give the id of one: {some}{more}.",
             "AMBIGUOUS_SERVER",
         )
     return found[0]
+
+
+def _called(nova: Nova, given: str) -> list[dict[str, Any]]:
+    if inputs.UUID.fullmatch(given):
+        try:
+            return [nova.server(given)]
+        except NotFound:
+            pass  # a name may look like an id
+    return nova.servers_named(given)
 
 
 def _host_is_down(nova: Nova, server: dict[str, Any]) -> bool:

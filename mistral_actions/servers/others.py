@@ -9,8 +9,8 @@ from mistral_actions.errors import Refused
 class OtherRecovery(TypedDict):
     """Another execution that may go before this one.
 
-    `of` is what it recovers, as it was given; `decided` says whether it goes before. If not, it is
-    younger and has yet to look: wait for it.
+    `of` is what it recovers, the `shortest` name that was given; `decided` says whether it goes
+    before. If not, it is younger and has yet to look: wait for it.
     """
 
     id: str

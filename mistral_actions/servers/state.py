@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from oslo_utils import strutils
+
 from mistral_actions import inputs
 from mistral_actions.errors import Forbidden
 
@@ -34,8 +36,8 @@ def host_of(server: dict[str, Any]) -> str:
 
 
 def has_key(server: dict[str, Any], key: str) -> bool:
-    """Say whether the server's metadata has the HA key, set to true."""
-    return str(inputs.bare(server["metadata"].get(key))).lower() in ("true", "yes", "1")
+    """Say whether the server's metadata has the HA key, with what Masakari takes for true."""
+    return bool(strutils.bool_from_string(inputs.bare(server["metadata"].get(key))))
 
 
 def is_our_lock(server: dict[str, Any], host: str = "") -> bool:

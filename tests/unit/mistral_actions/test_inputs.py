@@ -1,18 +1,35 @@
 """What people and programs give to a workflow is parsed or refused, never guessed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from oslo_config import types
+from oslo_utils import strutils
 
 from mistral_actions import inputs
 from mistral_actions.errors import BadInput
 from mistral_actions.recovery.hosts import OPTIONS
+from mistral_actions.servers.state import has_key
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
+
+
+CHANGES = (str, str.upper, str.title, lambda word: f" {word}\t")
+BLANKS = st.sampled_from(["", " ", "\n", "\u2003"])
+# what Nova takes in a name, without blanks at its ends
+PRINTABLE = st.characters(exclude_categories=["C", "Z"])
+
+
+def result(parse, value):
+    """Return what a parser makes of a value; a refusal is one as another."""
+    try:
+        return parse(value)
+    except ValueError:
+        return "refused"
 
 
 def parsed(name, value):
@@ -45,6 +62,12 @@ def refusal_of(call):
         ("concurrency", "'5'", 5),
         ("concurrency", 5, 5),
         ("concurrency", "+5", 5),
+        ("concurrency", 5.0, 5),
+        ("evacuate_all", "f", False),
+        ("lock_servers", "Y", True),
+        ("method", "RH_Priority", "rh_priority"),
+        ("reserved_hosts", 7, ["7"]),
+        ("reserved_hosts", ["h1", 7], ["h1", "7"]),
         ("method", '"rh_priority"', "rh_priority"),
         ("reserved_hosts", '"h1, h2"', ["h1", "h2"]),
         ("reserved_hosts", "h2,h1,,h2,", ["h2", "h1"]),
@@ -76,16 +99,18 @@ def test_a_form_field_that_says_nothing_gives_the_default(name, nothing):
         ("concurrency", "-1", "it must be a whole number from 1 to 1000."),
         ("concurrency", 0, "it must be a whole number from 1 to 1000."),
         ("concurrency", True, "it must be a whole number from 1 to 1000."),
-        ("concurrency", 5.0, "it must be a whole number from 1 to 1000."),
+        ("concurrency", 5.5, "it must be a whole number from 1 to 1000."),
+        ("concurrency", "5.0", "it must be a whole number from 1 to 1000."),
+        ("concurrency", float("nan"), "it must be a whole number from 1 to 1000."),
         ("concurrency", "5 hosts", "it must be a whole number from 1 to 1000."),
         ("evacuation_timeout", "9" * 5000, "it must be a whole number from 1 to 86400."),
         ("evacuation_timeout", -90, "it must be a whole number from 1 to 86400."),
         ("method", "rh_prority", "auto_priority, rh_priority; did you mean 'rh_priority'?"),
         ("method", ["auto"], "it must be one of auto, reserved_host, auto_priority, rh_priority"),
         ("reserved_hosts", "one two", "it must be the name of one host"),
-        ("reserved_hosts", 7, "it must be names of hosts, comma separated."),
+        ("reserved_hosts", 7.5, "it must be names of hosts, comma separated."),
         ("reserved_hosts", {"a": 1}, "it must be names of hosts, comma separated."),
-        ("reserved_hosts", [1], "it must be the name of one host"),
+        ("reserved_hosts", [1.5], "it must be the name of one host"),
         ("disable_reason", "two\nlines", "it must be a line of text of at most 255 characters."),
         ("disable_reason", "x" * 256, "it must be a line of text of at most 255 characters."),
         ("disable_reason", 5, "it must be a line of text of at most 255 characters."),
@@ -108,6 +133,67 @@ def test_what_cannot_be_parsed_is_refused_with_what_is_allowed(name, value, allo
 def test_any_json_value_is_parsed_or_refused_by_the_name_of_its_input(name, value):
     refusal = refusal_of(lambda: parsed(name, value))
     assert refusal is None or f"Input '{name}' is " in refusal.message
+
+
+OSLO_WORDS = st.sampled_from([*strutils.TRUE_STRINGS, *strutils.FALSE_STRINGS, "2", "tru", "ok"])
+CASED = st.builds(lambda word, change: change(word), OSLO_WORDS, st.sampled_from(CHANGES))
+
+
+@given(value=CASED | st.text() | st.booleans() | st.integers(-1, 2))
+def test_oslo_and_we_agree_on_every_word_for_true_and_false(value):
+    assert result(inputs.boolean, value) == result(
+        lambda word: strutils.bool_from_string(word, strict=True), value
+    )
+
+
+@given(value=CASED | st.text())
+def test_masakari_and_we_agree_on_every_value_of_the_ha_key(value):
+    assume(value.strip()[:1] not in ("'", '"'))  # quotes of forms, see below
+    server = {"metadata": {"HA_Enabled": value}}
+    metadata = server["metadata"]
+    masakari = strutils.bool_from_string(metadata.get("HA_Enabled", False))
+    assert has_key(server, "HA_Enabled") is masakari
+
+
+NUMBERS = st.builds(
+    "{}{}{}".format, st.sampled_from(["", " ", "+", "-", "\t+", "0", "1_"]), st.integers(), BLANKS
+)
+
+
+@given(value=NUMBERS | st.text(alphabet="0123456789+-_. e٣") | st.integers())
+def test_oslo_and_we_agree_on_every_number(value):
+    assume(str(value).strip())  # to oslo.config this is the default
+    oslo = result(types.Integer(min=1, max=1000), value)
+    assert result(inputs.whole_number(1, 1000), value) == oslo
+
+
+@given(name=st.text(min_size=1, max_size=255, alphabet=PRINTABLE))
+def test_the_first_thing_that_a_name_may_mean_is_the_name_as_it_stands(name):
+    assume(name.strip("\"'"))
+    assert inputs.names(name, "server", inputs.text)[0] == name
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("web", ["web"]),
+        (" web ", ["web"]),
+        ('"web"', ['"web"', "web"]),
+        ("' \"web\" '", ["' \"web\" '", "web"]),
+        ("None", ["None"]),
+        ('"null"', ['"null"']),
+        ("true", ["true"]),
+        (123, ["123"]),
+        ("-web", ["-web"]),
+        (None, []),
+        ("", []),
+        (' "" ', []),
+        (True, []),
+        (1.5, []),
+    ],
+)
+def test_a_name_may_mean_what_stands_there_and_then_what_a_form_means(given, meant):
+    assert inputs.readings(given) == meant
 
 
 @given(value=JSON)

@@ -74,6 +74,37 @@ def test_a_name_that_looks_like_an_id_is_found(nova):
     assert planned(nova, server["name"])["server"]["id"] == server["id"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ['"web"', "'web'", "None", "null", "123", "-web", "true", "a b=c", "w\u00e9b \U0001f680"],
+)
+def test_a_name_that_exists_as_it_stands_is_meant_as_it_stands(nova, name):
+    for other in ("web", "123 ", name):
+        add(nova, name=other)
+    assert planned(nova, name)["server"]["name"] == name
+
+
+def test_a_number_is_the_name_that_somebody_typed(nova):
+    server = add(nova, name="123")
+    assert planned(nova, 123)["server"]["id"] == server["id"]
+
+
+@pytest.mark.parametrize("given", ["None", "null", '"None"'])
+def test_the_word_for_nothing_given_is_said_to_be_one_if_no_server_is_called_so(nova, given):
+    add(nova)
+    with pytest.raises(BadInput, match="Some clients write this where nothing was given") as no:
+        planned(nova, given)
+    assert no.value.code == "UNKNOWN_SERVER"
+
+
+@pytest.mark.parametrize(("name", "of"), [('"web"', "web"), ("None", "None"), ("123", "123")])
+def test_a_server_with_an_odd_name_is_not_recovered_twice_at_once(nova, name, of):
+    add(nova, name=name)
+    with pytest.raises(Refused) as no:
+        planned(nova, name, running=[other("e1", of)])
+    assert no.value.code == "RECOVERY_RUNNING"
+
+
 def test_an_ambiguous_name_is_refused_with_the_candidates(nova):
     servers = [add(nova), {**add(nova, name="other"), "name": "web"}]
     nova.all[servers[1]["id"]]["name"] = "web"

@@ -36,7 +36,10 @@ def test_only_ha_servers_if_not_all_are_wanted(nova):
 
 @pytest.mark.parametrize(
     ("value", "ha"),
-    [("True", True), ("true", True), ("1", True), ('"True"', True), ("no", False), ("", False)],
+    [
+        *[(word, True) for word in ("True", "true", "1", "on", "y", "T", " yes ", '"True"')],
+        *[(word, False) for word in ("no", "", "n", "0", "off", "None", "enabled")],
+    ],
 )
 def test_the_mark_is_read_under_its_configured_key(nova, value, ha):
     nova.add("a", metadata={"my:ha": value})
