@@ -76,7 +76,7 @@ class CheckVolumeMigrate(ActionCheck):
             near = inputs.nearest(given, [one["name"] for one in known]) or "."
             text = f"Cinder has no volume type {given!r}{near} Nothing was changed."
             raise Refused(text, "UNKNOWN_TYPE")
-        was = volume["volume_type"]
+        was = volume.get("volume_type")
         if was == names[0]:
             return self._ended("SKIPPED", "NOTHING_TO_DO", f"{self._name} has the type {was}.")
         body = {"new_type": names[0], "migration_policy": "on-demand"}
@@ -114,7 +114,7 @@ class MoveVolume(PolledStep[VolumeTodo]):
         volume = self._volume(cinder)
         now = f"Cinder shows {self._name} {volume['status']}"
         now = f"{now}, migration {volume.get('migration_status') or 'none'}"
-        where = volume.get(_HOST) if "pool" in self.todo["to"] else volume["volume_type"]
+        where = volume.get(_HOST) if "pool" in self.todo["to"] else volume.get("volume_type")
         if is_moving(volume):
             return {**self._not_yet(now), "finished": self.ask}
         if is_in(volume, self.todo["to"].get("pool")) or where == self.todo["to"].get("type"):

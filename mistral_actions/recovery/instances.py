@@ -18,6 +18,7 @@ from mistral_actions.servers.others import refuse_a_second
 from mistral_actions.servers.records import newest_action
 from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 
 # Inputs of `recovery.instance.recover` that an operator may set once, in the Mistral environment
 # `recovery`. The last two are Masakari's wait_period_after_power_off and _on.
@@ -118,7 +119,7 @@ def _name_or_id(value: Any) -> str:
         raise ValueError("the name or the id of a server") from None
 
 
-def _find(nova: Nova, given: list[str]) -> dict[str, Any]:
+def _find(nova: Nova, given: list[str]) -> Record:
     """Return the server.
 
     :param given: what may be meant, the likeliest first.
@@ -148,7 +149,7 @@ def _find(nova: Nova, given: list[str]) -> dict[str, Any]:
     return found[0]
 
 
-def _called(nova: Nova, given: str) -> list[dict[str, Any]]:
+def _called(nova: Nova, given: str) -> list[Record]:
     if inputs.UUID.fullmatch(given):
         try:
             return [nova.server(given)]

@@ -5,9 +5,10 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.errors import BadInput, Refused
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 
 
-def known_hosts(nova: Nova, *names: str) -> dict[str, dict[str, Any]]:
+def known_hosts(nova: Nova, *names: str) -> dict[str, Record]:
     """Return the compute services by the names of their hosts.
 
     :raises BadInput: there is none on one of these hosts.

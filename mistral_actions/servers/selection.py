@@ -14,6 +14,7 @@ from mistral_actions.recovery_plan import HostPlan, Options, Selection, ServerBe
 from mistral_actions.servers.lines import server_line
 from mistral_actions.servers.state import has_key, is_our_lock
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 
 NEVER = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
 KEPT = {"active", "stopped"}  # what an evacuation keeps at our microversion
@@ -82,7 +83,7 @@ def select(nova: Nova, host: str, options: Options, plans: list[HostPlan]) -> Se
 def _describe(
     server: dict[str, Any],
     options: Options,
-    records: list[dict[str, Any]],
+    records: list[Record],
     plans: list[HostPlan],
 ) -> ServerBefore:
     state = server["OS-EXT-STS:vm_state"]
@@ -98,9 +99,7 @@ def _describe(
     }
 
 
-def _former_state(
-    server: dict[str, Any], records: list[dict[str, Any]], plans: list[HostPlan]
-) -> str:
+def _former_state(server: dict[str, Any], records: list[Record], plans: list[HostPlan]) -> str:
     """Return active, stopped or error: what the server shall be after its evacuation."""
     state = server["OS-EXT-STS:vm_state"]
     if state == "error":
@@ -133,7 +132,7 @@ def _why_not(server: dict[str, Any], one: ServerBefore, options: Options) -> tup
 
 
 def _left_unfinished(
-    nova: Nova, host: str, records: list[dict[str, Any]], plans: list[HostPlan]
+    nova: Nova, host: str, records: list[Record], plans: list[HostPlan]
 ) -> list[ServerBefore]:
     """Return servers that an earlier recovery moved and had no time to restore and unlock."""
     moved = {record["instance_uuid"] for record in records if record["status"] == "done"}
@@ -153,7 +152,7 @@ def _left_unfinished(
 
 
 def _under_way(
-    record: dict[str, Any], seen: list[dict[str, Any]], now: datetime.datetime, patience: int
+    record: dict[str, Any], seen: list[Record], now: datetime.datetime, patience: int
 ) -> bool:
     """Say whether an evacuation still runs: the record of one whose conductor died stays open."""
     if record["status"] in _ENDED:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mistral_actions.services.records import Record
 from mistral_actions.services.service import Service
 from mistral_actions.services.session import client_of
 
@@ -14,9 +15,10 @@ class BareMetal(Service):
 
     _microversion = "1.58"  # the newest of Train
 
-    def node(self, node_id: str) -> dict[str, Any]:
+    def node(self, node_id: str) -> Record:
         """Return a node. `GET /nodes/{id}`."""
-        return dict(self._call(f"looking up node {node_id}", "GET", f"/nodes/{node_id}"))
+        shown = self._get(f"looking up node {node_id}", f"/nodes/{node_id}")
+        return Record(shown, "node")
 
     def set_power(self, node_id: str, target: str) -> None:
         """Ask for a power state. `PUT /nodes/{id}/states/power`; asking twice is harmless.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mistral_actions.services.records import Record
 from mistral_actions.services.service import Service
 from mistral_actions.services.session import client_of
 
@@ -14,17 +15,16 @@ class BlockStorage(Service):
 
     _microversion = "3.59"  # the newest of Train
 
-    def volume(self, volume_id: str) -> dict[str, Any]:
+    def volume(self, volume_id: str) -> Record:
         """Return a volume. `GET /volumes/{id}`."""
-        found = self._call(f"looking up volume {volume_id}", "GET", f"/volumes/{volume_id}")
-        return dict(found["volume"])
+        return self._one(f"looking up volume {volume_id}", f"/volumes/{volume_id}", "volume")
 
     def pools(self) -> list[str]:
         """Return the names of all pools. `GET /scheduler-stats/get_pools`."""
-        found = self._call("listing storage pools", "GET", "/scheduler-stats/get_pools")
-        return [str(pool["name"]) for pool in found["pools"]]
+        pools = self._all("listing storage pools", "/scheduler-stats/get_pools", "pools", {})
+        return [str(pool["name"]) for pool in pools]
 
-    def types(self) -> list[dict[str, Any]]:
+    def types(self) -> list[Record]:
         """Return all volume types, public or not. `GET /types?is_public=None`."""
         return self._all("listing volume types", "/types", "volume_types", {"is_public": "None"})
 

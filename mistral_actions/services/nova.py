@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from mistral_actions import errors
+from mistral_actions.services.records import SILENT_CELL, Record
 from mistral_actions.services.service import Service
 
 # The newest of Train. It has all that is used here (2.53 services by id, 2.56 cold migration to a
@@ -19,29 +20,33 @@ _ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize
 class Nova(Service):
     """Nova with the rights of one caller.
 
+    A list lacks all that lies in a cell whose database does not answer at that moment, and has
+    status 200 all the same. All that belongs to one host lies in one cell. So a list of what
+    belongs to a host is whole or empty, and one that is empty is asked for twice.
+
     :param adapter: a keystoneauth adapter for the service type `compute`.
     """
 
     _microversion = MICROVERSION
 
-    def compute_services(self) -> list[dict[str, Any]]:
-        """Return all nova-compute services. `GET /os-services?binary=nova-compute`."""
-        found = self._call("listing compute services", "GET", "/os-services?binary=nova-compute")
-        return list(found["services"])
+    def compute_services(self) -> list[Record]:
+        """Return all nova-compute services. `GET /os-services?binary=nova-compute`.
 
-    def compute_service(self, host: str) -> dict[str, Any]:
+        Those of a cell that does not answer have a host, and the status UNKNOWN.
+        """
+        query = {"binary": "nova-compute"}
+        return self._all("listing compute services", "/os-services", "services", query)
+
+    def compute_service(self, host: str) -> Record:
         """Return the nova-compute service of a host. `GET /os-services?binary=&host=`.
 
-        :raises NotFound: Nova knows no such host.
+        :raises NotFound: Nova knows no such host, and has been asked twice.
         """
-        found = self._call(
-            f"looking up the compute service of {host}",
-            "GET",
-            "/os-services",
-            params={"binary": "nova-compute", "host": host},
-        )
-        for service in found["services"]:
-            return dict(service)
+        doing = f"looking up the compute service of {host}"
+        query = {"binary": "nova-compute", "host": host}
+        for _ in range(2):
+            for service in self._all(doing, "/os-services", "services", query):
+                return service
         raise errors.NotFound(f"Nova has no compute service on a host {host!r}.")
 
     def update_service(self, service_id: str, doing: str, **change: Any) -> None:
@@ -59,12 +64,19 @@ class Nova(Service):
         change = {"status": "disabled", "disabled_reason": reason}
         self._call(doing, "PUT", f"/os-services/{service_id}", tries=0, timeout=10, json=change)
 
-    def servers_on(self, host: str) -> list[dict[str, Any]]:
-        """Return all servers on a host. `GET /servers/detail?all_tenants=1&host=`."""
-        query = {"all_tenants": 1, "host": host}
-        return self._all(f"listing the servers on {host}", "/servers/detail", "servers", query)
+    def servers_on(self, host: str, **more: Any) -> list[Record]:
+        """Return all servers on a host. `GET /servers/detail?all_tenants=1&host=`.
 
-    def locked_servers(self, since: str | None = None) -> list[dict[str, Any]]:
+        If there is none: `GET /os-services`, and the list once more.
+
+        :param more: `locked="true"`: only those that are.
+        :raises Unavailable: the cell of the host does not answer.
+        """
+        query = {"all_tenants": 1, "host": host, **more}
+        doing = f"listing the servers on {host}"
+        return self._of_host(host, doing, "/servers/detail", "servers", query)
+
+    def locked_servers(self, since: str | None = None) -> list[Record]:
         """Return the locked servers of the cloud. `GET /servers/detail?locked=true`.
 
         :param since: only those that changed since this time (ISO 8601, Nova's clock).
@@ -74,16 +86,52 @@ class Nova(Service):
             query["changes-since"] = since
         return self._all("listing locked servers", "/servers/detail", "servers", query)
 
-    def server(self, server_id: str) -> dict[str, Any]:
-        """Return one server. `GET /servers/{id}`."""
-        found = self._call(f"looking up server {server_id}", "GET", f"/servers/{server_id}")
-        return dict(found["server"])
+    def changed_servers(self, since: str) -> list[Record]:
+        """Return the servers of the cloud that changed. `GET /servers/detail?changes-since=`.
 
-    def servers_named(self, name: str) -> list[dict[str, Any]]:
+        :param since: a time (ISO 8601, Nova's clock). Those deleted since then are among them.
+        """
+        query = {"all_tenants": 1, "changes-since": since}
+        return self._all("listing changed servers", "/servers/detail", "servers", query)
+
+    def server(self, server_id: str) -> Record:
+        """Return one server. `GET /servers/{id}`.
+
+        :raises Unavailable: Nova shows next to nothing of it. `GET /os-services` then, to name the
+            hosts of the cell that does not answer.
+        """
+        server = self._one(f"looking up server {server_id}", f"/servers/{server_id}", "server")
+        if server.in_part:
+            text = f"Failed looking at server {server_id}: its status is UNKNOWN: {SILENT_CELL}"
+            raise errors.Unavailable(f"{text}{self._silent_hosts()}.")
+        return server
+
+    def _silent_hosts(self) -> str:
+        """Return the end of a sentence about a cell: which hosts are in it."""
+        with contextlib.suppress(errors.NovaError):
+            hosts = [service["host"] for service in self.compute_services() if service.in_part]
+            more = f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""
+            return f", that of host {', '.join(hosts[:5])}{more}" if hosts else ""
+        return ""
+
+    def servers_named(self, name: str) -> list[Record]:
         """Return the servers of this name: of all projects, or of the caller's if those are hidden.
 
-        `GET /servers/detail?name=`, with `all_tenants=1` first.
+        `GET /servers/detail?name=`, with `all_tenants=1` first. If there is one at most:
+        `GET /os-services`, and the list once more, because it may be in any cell.
+
+        :raises Unavailable: a cell does not answer, as far as the caller may know.
         """
+        found = self._named(name)
+        if len(found) > 1:
+            return found
+        if silent := self._silent_hosts():
+            text = f"Failed looking for server {name!r} in all cells: {SILENT_CELL}{silent}."
+            raise errors.Unavailable(text)
+        again = {server["id"]: server for server in [*found, *self._named(name)]}
+        return list(again.values())
+
+    def _named(self, name: str) -> list[Record]:
         doing = f"looking for server {name!r}"
         query: dict[str, Any] = {"name": f"^{re.escape(name)}$"}  # Nova takes an expression
         try:
@@ -97,47 +145,55 @@ class Nova(Service):
         body = {"metadata": metadata}
         self._call(doing, "POST", f"/servers/{server_id}/metadata", json=body)
 
-    def image(self, image_id: str) -> dict[str, Any]:
+    def image(self, image_id: str) -> Record:
         """Return an image as Nova sees it. `GET /images/{id}`, at 2.35: the last that has it."""
         doing = f"looking up image {image_id}"
-        return dict(self._call(doing, "GET", f"/images/{image_id}", microversion="2.35")["image"])
+        return self._one(doing, f"/images/{image_id}", "image", microversion="2.35")
 
-    def server_actions(self, server_id: str) -> list[dict[str, Any]]:
+    def server_actions(self, server_id: str) -> list[Record]:
         """Return what was last done with a server (`stop`, `start`, ...), newest first.
 
-        `GET /servers/{id}/os-instance-actions?limit=50`.
+        `GET /servers/{id}/os-instance-actions?limit=50`. Nova writes it down before it answers who
+        asked for it. It is in the cell of the server: one that does not answer is a 500.
         """
-        found = self._call(
-            f"looking up what was done with server {server_id}",
-            "GET",
-            f"/servers/{server_id}/os-instance-actions",
-            params={"limit": 50},
-        )
-        return list(found["instanceActions"])
+        doing = f"looking up what was done with server {server_id}"
+        path, query = f"/servers/{server_id}/os-instance-actions", {"limit": 50}
+        found = self._get(doing, path, params=query)["instanceActions"]
+        return [Record(one, "action") for one in found]
 
-    def evacuations(self, host: str) -> list[dict[str, Any]]:
+    def evacuations(self, host: str) -> list[Record]:
         """Return the migration records of evacuations from a host, oldest first.
 
-        `GET /os-migrations?migration_type=evacuation&source_compute=`. Never with
-        `changes-since`: it hides a record that nobody has updated yet, one just accepted.
+        `GET /os-migrations?migration_type=evacuation&source_compute=`; if there is none:
+        `GET /os-services`, and the list once more. Never with `changes-since`: it hides a record
+        that nobody has updated yet, one just accepted.
+
+        :raises Unavailable: the cell of the host does not answer.
         """
         query = {"migration_type": "evacuation", "source_compute": host}
-        found = self._all(
-            f"listing the evacuations from {host}", "/os-migrations", "migrations", query
-        )
+        doing = f"listing the evacuations from {host}"
+        found = self._of_host(host, doing, "/os-migrations", "migrations", query)
         return sorted(found, key=lambda record: int(record["id"]))
 
-    def migrations(self, server_id: str) -> list[dict[str, Any]]:
+    def _of_host(
+        self, host: str, doing: str, path: str, key: str, query: dict[str, Any]
+    ) -> list[Record]:
+        """Return a list of what belongs to a host; an empty one is no proof, see the class."""
+        if found := self._all(doing, path, key, query):
+            return found
+        service = self.compute_service(host)
+        if service.in_part:
+            raise errors.Unavailable(f"Failed {doing}: {SILENT_CELL}, that of host {host}.")
+        return self._all(doing, path, key, query)
+
+    def migrations(self, server_id: str) -> list[Record]:
         """Return the migration records of a server, of all types, oldest first.
 
-        `GET /os-migrations?instance_uuid=`.
+        `GET /os-migrations?instance_uuid=`. None: perhaps its cell does not answer.
         """
-        found = self._all(
-            f"listing the migrations of server {server_id}",
-            "/os-migrations",
-            "migrations",
-            {"instance_uuid": server_id},
-        )
+        query = {"instance_uuid": server_id}
+        doing = f"listing the migrations of server {server_id}"
+        found = self._all(doing, "/os-migrations", "migrations", query)
         return sorted(found, key=lambda record: int(record["id"]))
 
     def abort_migration(self, server_id: str, migration_id: int) -> None:
@@ -159,7 +215,7 @@ class Nova(Service):
         path = f"/servers/{server_id}/os-instance-actions/{request_id}"
         doing = f"looking up why {request_id} failed"
         try:
-            found = self._call(doing, "GET", path, microversion="2.84")["instanceAction"]
+            found = self._one(doing, path, "instanceAction", microversion="2.84")
         except (errors.Rejected, errors.NotFound):
             return ""
         for event in found.get("events") or ():
@@ -167,11 +223,11 @@ class Nova(Service):
                 return str(event["details"]).strip()[:300]
         return ""
 
-    def hypervisors(self) -> list[dict[str, Any]]:
+    def hypervisors(self) -> list[Record]:
         """Return all hypervisors, each with its `service`. `GET /os-hypervisors/detail`."""
         return self._all("listing hypervisors", "/os-hypervisors/detail", "hypervisors", {})
 
-    def flavors(self) -> list[dict[str, Any]]:
+    def flavors(self) -> list[Record]:
         """Return all flavors, public or not. `GET /flavors/detail?is_public=None`."""
         return self._all("listing flavors", "/flavors/detail", "flavors", {"is_public": "None"})
 
@@ -187,10 +243,9 @@ class Nova(Service):
         tries = 0 if _ONCE & action.keys() else 3
         self._call(doing, "POST", f"/servers/{server_id}/action", tries=tries, json=action)
 
-    def aggregates(self) -> list[dict[str, Any]]:
+    def aggregates(self) -> list[Record]:
         """Return all host aggregates. `GET /os-aggregates`."""
-        found = self._call("listing host aggregates", "GET", "/os-aggregates")
-        return list(found["aggregates"])
+        return self._all("listing host aggregates", "/os-aggregates", "aggregates", {})
 
     def add_to_aggregate(self, aggregate: dict[str, Any], host: str) -> None:
         """Add a host to an aggregate. `POST /os-aggregates/{id}/action`; 409 means it is in."""

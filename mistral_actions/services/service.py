@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from keystoneauth1 import exceptions as ksa
 
 from mistral_actions import errors
+from mistral_actions.services.records import Record
 
 TIMEOUT = 60  # seconds for one call
 
@@ -93,16 +94,37 @@ class Service:
         """The service's own clock at its last answer: never compare its times with ours."""
         return self._clock or datetime.datetime.now(datetime.UTC)
 
-    def _all(self, doing: str, path: str, key: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return all pages of a list; each page names the next one."""
-        found: list[dict[str, Any]] = []
+    def _all(self, doing: str, path: str, key: str, query: dict[str, Any]) -> list[Record]:
+        """Return all pages of a list; each page names the next one.
+
+        :raises Unavailable: the list has changed so much meanwhile that a page has no beginning.
+        """
+        what = key.removesuffix("s")
+        found: list[Record] = []
         while True:
-            page = self._call(doing, "GET", path, params=query)
-            found += page[key]
-            links = [li["href"] for li in page.get(f"{key}_links", ()) if li["rel"] == "next"]
+            try:
+                page = self._get(doing, path, params=query)
+            except errors.Rejected as error:
+                raise errors.Unavailable(error.message) if found else error from None
+            found += [Record(one, what) for one in page[key]]
+            links = [li["href"] for li in page.get(f"{key}_links") or () if li["rel"] == "next"]
             if not links:
                 return found
             query = dict(parse_qsl(urlsplit(links[0]).query))
+
+    def _one(self, doing: str, path: str, key: str, **more: Any) -> Record:
+        """Return the one thing in an answer."""
+        return Record(self._get(doing, path, **more)[key], key)
+
+    def _get(self, doing: str, path: str, **more: Any) -> Record:
+        """Return the object that is the answer.
+
+        :raises Unavailable: it is none: something between us and the service has answered.
+        """
+        found = self._call(doing, "GET", path, **more)
+        if not isinstance(found, dict):
+            raise errors.Unavailable(f"Failed {doing}: the answer is no object of JSON.")
+        return Record(found, "answer")
 
     def _call(
         self,
@@ -130,4 +152,7 @@ class Service:
                 self._clock = email.utils.parsedate_to_datetime(date)
             if answer.status_code >= 400:
                 raise _error(doing, answer.status_code, _said(answer), self._caller)
-        return answer.json() if answer.content else None
+        try:
+            return answer.json() if answer.content else None
+        except ValueError:
+            raise errors.Unavailable(f"Failed {doing}: the answer is no JSON.") from None

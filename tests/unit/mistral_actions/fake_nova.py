@@ -17,6 +17,7 @@ import uuid
 from collections import Counter
 
 from mistral_actions.errors import Conflict, NotFound, Rejected
+from mistral_actions.services.records import Record
 
 START = datetime.datetime(2026, 11, 20, 12, 0, 0, tzinfo=datetime.UTC)
 ENDED = ("done", "failed", "error", "cancelled")
@@ -283,7 +284,9 @@ class FakeNova:
         self.calls.append((name, arguments))
         result = do()
         self.afterwards(name, arguments)
-        return result
+        if isinstance(result, list):
+            return [Record(one, "thing") for one in result]
+        return Record(result, "thing") if isinstance(result, dict) else result
 
     def _find(self, server_id):
         if server_id not in self.all:

@@ -71,9 +71,7 @@ def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, 
 
 @pytest.mark.parametrize("state", ["PAUSED", "CANCELLED", "ERROR", "SUCCESS", "RUNNING"])
 @pytest.mark.parametrize("whose", ["e2", "e1", "e0"])
-def test_a_run_is_running_only_while_all_executions_that_it_is_for_run(
-    monkeypatch, state, whose
-):
+def test_a_run_is_running_only_while_all_executions_that_it_is_for_run(monkeypatch, state, whose):
     above = {"e2": "t1", "e1": "t0", "e0": None}
     found = {one: execution(state if one == whose else "RUNNING", above[one]) for one in above}
     tasks = {f"t{n}": types.SimpleNamespace(workflow_execution_id=f"e{n}") for n in (0, 1)}

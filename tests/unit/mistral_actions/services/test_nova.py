@@ -9,6 +9,7 @@ from tests.unit.mistral_actions.fake_nova import START
 
 TOKEN = "secret-token-of-the-caller"
 SERVICES = ("GET", "/compute/v2.1/os-services")
+SERVERS = ("GET", "/compute/v2.1/servers/detail")
 ACTION = ("POST", "/compute/v2.1/servers/s1/action")
 EVACUATE = {"evacuate": {}}
 
@@ -111,20 +112,25 @@ def test_a_service_is_disabled_with_one_request(openstack, nova):
 
 
 def test_a_name_is_no_pattern(openstack, nova):
-    path = "/compute/v2.1/servers/detail"
-    found = [{"name": "web (a+b)"}, {"name": "web (a+b) 2"}]
-    openstack.answers["GET", path] = [(200, {"servers": found})]
-    assert nova.servers_named("web (a+b)") == [{"name": "web (a+b)"}]
-    (asked,) = openstack.asked("GET", path)
+    found = [{"id": "1", "name": "web (a+b)"}, {"id": "2", "name": "web (a+b) 2"}]
+    openstack.answers[SERVERS] = [(200, {"servers": found})]
+    assert nova.servers_named("web (a+b)") == found[:1]
+    asked = openstack.asked(*SERVERS)[0]
     assert asked.query["name"] == r"^web\ \(a\+b\)$"
     assert asked.query["all_tenants"] == "1"
 
 
 def test_who_may_not_look_into_all_projects_looks_into_the_own_one(openstack, nova):
-    path = "/compute/v2.1/servers/detail"
-    openstack.answers["GET", path] = [fault(403, "no"), (200, {"servers": [{"name": "web1"}]})]
-    assert nova.servers_named("web1") == [{"name": "web1"}]
-    assert [one.query.get("all_tenants") for one in openstack.asked("GET", path)] == ["1", None]
+    own = (200, {"servers": [{"id": "1", "name": "web1"}]})
+    openstack.answers[SERVERS] = [fault(403, "no"), own, fault(403, "no"), own]
+    openstack.answers[SERVICES] = [fault(403, "no")]
+    assert nova.servers_named("web1") == [{"id": "1", "name": "web1"}]
+    assert [one.query.get("all_tenants") for one in openstack.asked(*SERVERS)] == [
+        "1",
+        None,
+        "1",
+        None,
+    ]
 
 
 def test_what_was_done_with_a_server_is_read_newest_first(openstack, nova):
