@@ -155,12 +155,21 @@ def full_stop(text: str) -> str:
 def nearest(word: Any, known: Iterable[str], likeness: float = 0.6) -> str:
     """Return the end of a sentence that names what was probably meant; nothing if unclear.
 
+    Upper and lower case count as one, and the first part of a name with dots stands for it, as the
+    short name of a host does, unless it is the first part of several.
+
     :param word: what was given.
     :param known: what there is.
     :param likeness: from 0 to 1: how much it must be alike.
     """
-    near = difflib.get_close_matches(str(word)[:_LONGEST_WORD], sorted(known), 1, likeness)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    given, names = str(word).lower(), {name.lower(): name for name in sorted(known, reverse=True)}
+    first = given.partition(".")[0]
+    meant = [name for name in names if name == first or name.partition(".")[0] == given]
+    if given in names:
+        meant = [given]
+    elif len(meant) != 1:
+        meant = difflib.get_close_matches(given[:_LONGEST_WORD], names, 1, likeness)
+    return f"; did you mean {names[meant[0]]!r}?" if meant else ""
 
 
 @dataclass(frozen=True)

@@ -80,5 +80,5 @@ def choose_rule(
 def _rule(value: Any, what: str) -> str:
     if value in RULES:
         return str(value)
-    hint = nearest(str(value).upper(), RULES)
+    hint = nearest(value, RULES)
     raise DriverError(f"{what} is {shown(value)}; it can be {listed(RULES)}{hint}")

@@ -84,9 +84,8 @@ class Recovery:
 
 def _host(given: Record, details: Record) -> str:
     """Return the host that a recovery is about: of one server, the host where that was."""
-    if "node_id" in given:
-        return str(details.get("host") or "")
-    return str(given.get("host") or given.get("host_name") or details.get("host") or "")
+    given = {} if "node_id" in given else given  # there, `host` is where it shall go
+    return str(details.get("host") or given.get("host") or given.get("host_name") or "")
 
 
 def _state(execution: Execution) -> str:

@@ -98,8 +98,7 @@ def _choices(schema: Mapping[str, Any], value: object) -> str:
     """Return the end of a sentence: what was probably meant, or all that there is."""
     choices = [choice for choice in schema["enum"] if isinstance(choice, str)]
     text = value if isinstance(value, str) else ""
-    meant = nearest(text, choices) or nearest(text.upper(), choices)
-    return meant or (_there_are(choices) if "title" in schema else "")
+    return nearest(text, choices) or (_there_are(choices) if "title" in schema else "")
 
 
 def _wanted(schema: Mapping[str, Any]) -> str:

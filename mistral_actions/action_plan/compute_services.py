@@ -4,7 +4,7 @@ from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
-from mistral_actions.servers.hosts import service_of
+from mistral_actions.servers.hosts import Hosts
 from mistral_actions.services.nova import Nova
 from mistral_actions.steps import PolledStep, Todo
 
@@ -39,9 +39,7 @@ class CheckServiceState(ActionCheck):
         status = STATUS[self._parameter("state", inputs.choice(*STATUS))]
         default = f"Action {self.action} of an action plan."
         reason = self._optional("disabled_reason", inputs.text) or default
-        service = service_of(nova, name)
-        if service is None:
-            return self._ended("SKIPPED", "GONE", f"Nova has no compute service on {name!r}.")
+        service = Hosts(nova).named(name)
         host, was = service["host"], service["status"]
         self._resource = {"id": service["id"], "name": host}
         if was == status:

@@ -10,7 +10,7 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
 from mistral_actions.errors import BadInput, NotFound, Refused
-from mistral_actions.servers.hosts import destination
+from mistral_actions.servers.hosts import Hosts
 from mistral_actions.servers.moves import Move, MoveTodo, migration, move_todo
 from mistral_actions.servers.records import newest_action
 from mistral_actions.servers.state import host_of, is_deleted, is_our_lock
@@ -97,11 +97,18 @@ class MoveCheck(ServerCheck):
     def _move(self, nova: Nova, server: dict[str, Any], move: Move, undo: Any) -> MoveTodo:
         return move_todo(nova, server, move, self._todo(undo))
 
-    def _not_there(self, server: dict[str, Any], source: str | None) -> Why | None:
-        here = (host_of(server), server.get("OS-EXT-SRV-ATTR:hypervisor_hostname"))
-        if source is None or source in here:
+    def _not_there(self, nova: Nova, server: dict[str, Any], source: str | None) -> Why | None:
+        """Return that a server is not on the host that a plan names, if it names one.
+
+        :raises Refused: UNKNOWN_HOST: Nova knows none of this name.
+        """
+        here = host_of(server)
+        if source in (None, here):
             return None
-        return "MOVED", f"{server['name']} is on {here[0]}, not on {source} (any more)."
+        source = Hosts(nova).named(source)["host"]
+        if source == here:
+            return None
+        return "MOVED", f"{server['name']} is on {here}, not on {source} (any more)."
 
     def _destination(self, nova: Nova, server: dict[str, Any]) -> str | None:
         """Return the host to go to; None if the scheduler picks one.
@@ -109,7 +116,7 @@ class MoveCheck(ServerCheck):
         :raises Refused: it cannot be used.
         """
         name = self._optional("destination_node", inputs.host_name)
-        host = destination(nova, name) if name else None
+        host = Hosts(nova).destination(name) if name else None
         if host and host == host_of(server):
             raise BadInput(f"The destination of {server['name']}, {name}, is where it is.")
         return host
@@ -135,7 +142,7 @@ class CheckMigrate(MoveCheck):
         return bool(kind == "live")
 
     def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
-        return self._not_there(server, self._parameter("source_node", inputs.host_name))
+        return self._not_there(nova, server, self._parameter("source_node", inputs.host_name))
 
     def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         host = self._destination(nova, server)
@@ -190,7 +197,7 @@ class CheckEvacuate(MoveCheck):
     _states = ("active", "stopped", "error")
 
     def _nothing_to_do(self, nova: Nova, server: dict[str, Any]) -> Why | None:
-        return self._not_there(server, self._optional("source_node", inputs.host_name))
+        return self._not_there(nova, server, self._optional("source_node", inputs.host_name))
 
     def _refuse(self, nova: Nova, server: dict[str, Any]) -> None:
         """Refuse it; a user's lock does not hold back an evacuation.

@@ -10,6 +10,7 @@ from mistral_actions.nodes import preparation
 from mistral_actions.nodes.next_try import NextTry
 from mistral_actions.nodes.plans import MigrationPlan
 from mistral_actions.servers import lines, settings
+from mistral_actions.servers.hosts import Hosts
 from mistral_actions.servers.state import busy, host_of
 from mistral_actions.services.nova import Nova
 
@@ -74,20 +75,20 @@ class PlanNodeMigration(RecoveryAction):
         set_once = {k: v for k, v in self.settings.items() if k != "timeout"}
         set_once["timeout"] = self.settings.get("action_timeout")
         options["settings"] = inputs.merge(SETTINGS, {}, set_once)
-        services = _services(nova)
+        hosts = _hosts(nova)
         server = preparation.find(nova, self.node_id)
-        return NextTry(nova, options, services, server, self.before, self.failed).plan(
+        return NextTry(nova, options, hosts, server, self.before, self.failed).plan(
             None if self.before else self.running
         )
 
 
-def _services(nova: Nova) -> dict[str, dict[str, Any]]:
-    """Return the compute services by host: the first that Nova refuses to who is no administrator.
+def _hosts(nova: Nova) -> Hosts:
+    """Return the hosts: the first that Nova refuses to who is no administrator.
 
     :raises Forbidden: in a sentence that says whose rights are meant.
     """
     try:
-        return {service["host"]: service for service in nova.compute_services()}
+        return Hosts(nova)
     except Forbidden as error:
         raise Forbidden(
             f"{error.message} Moving a server needs the rights of a Nova administrator (to list"

@@ -12,10 +12,11 @@ from mistral_actions.nodes import preparation
 from mistral_actions.nodes.plans import HostTried, MigrationPlan
 from mistral_actions.recovery_plan import EvacuationPlan, Options
 from mistral_actions.servers import selection
-from mistral_actions.servers.hosts import destination, silence
+from mistral_actions.servers.hosts import Hosts, silence
 from mistral_actions.servers.moves import migration, move_todo
 from mistral_actions.servers.state import busy, host_of
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 from mistral_actions.steps import Resource, Todo
 
 SPARE_POLLS = 60  # an evacuation that has ended is made what it was before
@@ -29,6 +30,7 @@ FINAL = {"FORBIDDEN", "UNAUTHORIZED", "CANCELLED", "REVERTED"}
 class NextTry:
     """What is known of a server when its next try is planned.
 
+    :param hosts: those that Nova knows.
     :param server: as Nova shows it now; `at_first` is what it was before the first try.
     :param before: the plan of the try before this one, if there was any. :param failed: its report.
     """
@@ -37,14 +39,14 @@ class NextTry:
         self,
         nova: Nova,
         options: Options,
-        services: dict[str, dict[str, Any]],
+        hosts: Hosts,
         server: dict[str, Any],
         before: MigrationPlan | None,
         failed: Any,
     ) -> None:
         self.nova = nova
         self.options = options
-        self.services = services
+        self.hosts = hosts
         self.server = server
         self.before = before
         self.at_first = before["server"] if before else preparation.about(server)
@@ -72,9 +74,9 @@ class NextTry:
         here = host_of(self.server)
         if self.before and here != self.at_first["host"]:
             return self._planned("confirm", here)  # it arrived after its time
-        service = self.services.get(here) or self.nova.compute_service(here)
+        service = self.hosts.named(here)
         up = service["state"] == "up"
-        there = here in self.options["host"] and state in MIGRATION_OF and not busy(self.server)
+        there = here in self._wanted() and state in MIGRATION_OF and not busy(self.server)
         if up and there and not self.before:
             text = f"{self._name} is already there: it is {state} on {here}. Nothing was changed."
             return self._ended("SKIPPED", "ALREADY_THERE", text)
@@ -90,7 +92,7 @@ class NextTry:
             return self._ended("SUCCEEDED", "DRY_RUN", text)
         return self._migration(usable[0]) if up else self._evacuation(here, usable[0])
 
-    def _silent(self, service: dict[str, Any]) -> str:
+    def _silent(self, service: Record) -> str:
         """Return what Nova shows of a host that it still takes for up and that is perhaps dead.
 
         A heartbeat shows that it lives; else Nova will show it down, within a minute.
@@ -120,17 +122,14 @@ class NextTry:
         # a host that is dead now and was not then makes another way of it: tried once more
         done = {one["host"] for one in self.tried if one["kind"] in (None, self.kind)}
         found: list[str | None] = []
-        for name in self.options["host"]:
-            if name in done:
+        for host in self._wanted():
+            if host in done:
                 continue
             try:
-                host = destination(self.nova, name)
-                if host == here:
-                    raise Refused(f"{name} is where it is.", "IS_THERE")
-                found.append(host)
+                found.append(self.hosts.destination(host))
             except Refused as error:
                 text = error.message.removesuffix(" Nothing was changed.")
-                self.tried.append(_try(name, None, error.code, text))
+                self.tried.append(_try(host, None, error.code, text))
         if not self.options["host"] and None not in done:
             found = [None]
         if not found and self.before:
@@ -139,6 +138,16 @@ class NextTry:
             text = f"{self._name} can go to none of these hosts: {self._tries()}"
             raise Refused(f"{text} Nothing was changed.", "NO_TARGET")
         return found
+
+    def _wanted(self) -> list[str]:
+        """Return the hosts that were given, each once, as its compute service calls it."""
+        wanted = []
+        for name in self.options["host"]:
+            try:
+                wanted.append(self.hosts.named(name)["host"])
+            except Refused:  # it is written down as such when it is its turn
+                wanted.append(name)
+        return list(dict.fromkeys(wanted))
 
     def _migration(self, host: str | None) -> MigrationPlan:
         timeout = self.options["timeout"] or self.options["settings"]["timeout"]

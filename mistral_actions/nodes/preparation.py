@@ -13,8 +13,7 @@ from mistral_actions.errors import BadInput, Conflict, Failed, Forbidden, NotFou
 from mistral_actions.inputs import Option
 from mistral_actions.nodes.plans import PreparationPlan
 from mistral_actions.recovery_plan import Options, ServerOnHost
-from mistral_actions.servers import lines
-from mistral_actions.servers.others import recovered_already
+from mistral_actions.servers import lines, others
 from mistral_actions.servers.state import busy, is_deleted, is_our_lock
 from mistral_actions.services.nova import Nova
 
@@ -79,9 +78,9 @@ def refuse_a_second(running: Any, server: dict[str, Any]) -> None:
     :raises Refused: RECOVERY_RUNNING.
     """
     names = (server["id"], server.get("OS-EXT-SRV-ATTR:host") or server["id"])
-    for other in itertools.chain.from_iterable(running or []):
-        if other["decided"] and str(other["of"]).lower() in names:
-            raise recovered_already(f"{server['name']}, or its host,", other["id"])
+    others.refuse_a_second(
+        f"{server['name']}, or its host,", itertools.chain.from_iterable(running or []), *names
+    )
 
 
 def member_missing(error: Forbidden, what: str) -> Forbidden:

@@ -7,7 +7,6 @@ from mistral_actions.base import RecoveryAction, RecoveryStep
 from mistral_actions.errors import (
     BadInput,
     Failed,
-    NotFound,
     Refused,
     Report,
     StillRunning,
@@ -17,9 +16,10 @@ from mistral_actions.errors import (
 from mistral_actions.inputs import Option
 from mistral_actions.recovery_plan import HostPlan, Options, Selection
 from mistral_actions.servers import lines, selection, settings
-from mistral_actions.servers.hosts import known_hosts, silence
+from mistral_actions.servers.hosts import Hosts, silence
 from mistral_actions.servers.others import recovered_already, refuse_a_second
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 
 METHODS = ("auto", "reserved_host", "auto_priority", "rh_priority")
 
@@ -46,7 +46,8 @@ OPTIONS = {
 class PlanHostRecovery(RecoveryAction):
     """Look at a failed host and decide what its recovery does; writes nothing.
 
-    :param host: the failed host. :param dry_run: only report what would happen.
+    :param host: the failed host, as its compute service calls it.
+    :param dry_run: only report what would happen.
     :param options: the other inputs of the workflow, null where nothing was given.
     :param settings: the Mistral environment `recovery`.
     :param records: what Mistral knows of other recoveries (`recovery_records`).
@@ -75,8 +76,7 @@ class PlanHostRecovery(RecoveryAction):
         host = inputs.required(self.host, "host", inputs.host_name)
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
         options = inputs.merge(OPTIONS, self.options, self.settings)
-        _check_reserved_hosts(host, options)
-        service = known_hosts(nova, host, *options["reserved_hosts"])[host]
+        service, options["reserved_hosts"] = _known_hosts(nova, host, options)
         if self.records["running"] and not dry_run:
             raise recovered_already(host, self.records["running"])
         if self.records["in_flight"] and not dry_run:
@@ -96,16 +96,31 @@ class PlanHostRecovery(RecoveryAction):
         }
 
 
-def _check_reserved_hosts(host: str, options: Options) -> None:
-    if host in options["reserved_hosts"]:
+def _known_hosts(nova: Nova, host: str, options: Options) -> tuple[Record, list[str]]:
+    """Return the service of the failed host, and the reserved hosts as their services call them.
+
+    :raises BadInput: they cannot be used for this recovery.
+    :raises Refused: UNKNOWN_HOST. The failed host has one name only: by this input Mistral tells
+        whether two recoveries are of the same host.
+    """
+    failed, *others = Hosts(nova).all_named([host, *options["reserved_hosts"]])
+    if failed["host"] != host:
+        raise Refused(
+            f"{host!r} is the hypervisor of host {failed['host']!r}: give that name, by which"
+            " recoveries of one host know of each other. Nothing was changed.",
+            "UNKNOWN_HOST",
+        )
+    reserved = list(dict.fromkeys(other["host"] for other in others))
+    if host in reserved:
         raise BadInput(
             f"Input 'reserved_hosts' names {host}, which is the failed host itself:"
             " name hosts that are up and kept free for this."
         )
-    if options["method"] == "reserved_host" and not options["reserved_hosts"]:
+    if options["method"] == "reserved_host" and not reserved:
         raise BadInput(
             "Method reserved_host needs at least one name in 'reserved_hosts'.", "NO_RESERVED_HOST"
         )
+    return failed, reserved
 
 
 def _plan_report(
@@ -236,8 +251,9 @@ class PrepareReservedHost(RecoveryStep[HostPlan]):
 
     :param plan: the plan of the recovery.
     :param reserved_hosts: a list of names, of which the first one takes over.
-    Errors: NO_RESERVED_HOST, RESERVED_HOST_DOWN, FORBIDDEN.
-    Nova: looks up and enables the service, adds it to aggregates (already there is fine).
+    :returns: `reserved_host`: its name, as the compute service has it.
+    Errors: NO_RESERVED_HOST, UNKNOWN_HOST, RESERVED_HOST_DOWN, FORBIDDEN.
+    Nova: lists services, enables this one, adds it to aggregates (already there is fine).
     """
 
     def __init__(self, plan: HostPlan, reserved_hosts: Any = None) -> None:
@@ -248,11 +264,12 @@ class PrepareReservedHost(RecoveryStep[HostPlan]):
         """Prepare it; doing so twice is harmless."""
         if not self.reserved_hosts:
             raise Failed("No reserved host was given.", "NO_RESERVED_HOST")
-        host = self.reserved_hosts[0]
         try:
-            service = nova.compute_service(host)
-        except NotFound as error:
-            raise Failed(error.message, "RESERVED_HOST_DOWN") from None
+            service = Hosts(nova).named(self.reserved_hosts[0])
+        except Refused as error:  # by now the failed host is isolated
+            text = error.message.removesuffix(" Nothing was changed.")
+            raise Failed(text, error.code) from None
+        host = service["host"]
         if service["state"] != "up":
             raise Failed(f"Reserved host {host} is down itself.", "RESERVED_HOST_DOWN")
         if service["status"] != "enabled":

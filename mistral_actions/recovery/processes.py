@@ -7,7 +7,7 @@ from mistral_actions.base import RecoveryAction, RecoveryStep
 from mistral_actions.errors import report
 from mistral_actions.inputs import Option
 from mistral_actions.recovery_plan import ProcessPlan
-from mistral_actions.servers.hosts import known_hosts
+from mistral_actions.servers.hosts import Hosts
 from mistral_actions.services.nova import Nova
 
 NOVA_COMPUTE = "nova-compute"
@@ -24,7 +24,8 @@ PROCESS = {"process": Option(inputs.text, NOVA_COMPUTE)}  # said each time, neve
 class PlanProcessRecovery(RecoveryAction):
     """Look at the service of a failed process and decide what is to be done; writes nothing.
 
-    :param host: the host. :param process: the process that failed; null: nova-compute.
+    :param host: the host, by any of its names.
+    :param process: the process that failed; null: nova-compute.
     :param dry_run: only report what would happen.
     :param options: the other inputs of the workflow, null where nothing was given.
     :param settings: the Mistral environment `recovery`.
@@ -53,17 +54,19 @@ class PlanProcessRecovery(RecoveryAction):
         process = inputs.merge(PROCESS, {"process": self.process}, {})["process"]
         dry_run = inputs.merge(inputs.DRY_RUN, {"dry_run": self.dry_run}, {})["dry_run"]
         options = inputs.merge(OPTIONS, self.options, self.settings)
+        if process == NOVA_COMPUTE:  # the host of another one need not be known to Nova
+            service = Hosts(nova).named(host)
+            host = service["host"]
         details = {"host": host, "process": process, "dry_run": dry_run, "servers": []}
         text = f"{NOVA_COMPUTE} on {host} has failed and is to be disabled."
         told = report("FAILED", "NOT_ENDED", text, details)
         plan: ProcessPlan = {"host": host, "options": options, "go_on": False, "report": told}
-        if process != NOVA_COMPUTE:  # first: such a host need not be known to Nova
+        if process != NOVA_COMPUTE:
             text = (
                 f"{process} on {host} is left alone: of the processes only nova-compute is"
                 " recovered. Nothing was changed."
             )
             return {**plan, "report": report("SKIPPED", "NOT_NOVA_COMPUTE", text, details)}
-        service = known_hosts(nova, host)[host]
         if service["status"] == "disabled":
             why = service.get("disabled_reason") or "none was given"
             text = f"{NOVA_COMPUTE} on {host} is disabled already, reason: {why}"

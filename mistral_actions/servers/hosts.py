@@ -1,66 +1,104 @@
-"""Compute hosts: those that Nova knows, and those to which a server can be moved."""
+"""Compute hosts: what a name means, and which of them a server can be moved to."""
 
-from typing import Any
+import functools
+from collections.abc import Sequence
 
 from mistral_actions import inputs
-from mistral_actions.errors import BadInput, Refused
-from mistral_actions.services.nova import Nova
-from mistral_actions.services.records import Record
+from mistral_actions.errors import Refused, Unavailable
+from mistral_actions.services.nova import Nova, silent_hosts
+from mistral_actions.services.records import SILENT_CELL, Record
 
 
-def known_hosts(nova: Nova, *names: str) -> dict[str, Record]:
-    """Return the compute services by the names of their hosts.
+class Hosts:
+    """The compute hosts that Nova knows, by all their names.
 
-    :raises BadInput: there is none on one of these hosts.
+    A host is what a compute service calls it; else what is the name of its hypervisor, or the id.
+    Short names and other capitals are hints in a refusal, never taken for the name: two hosts may
+    differ in nothing else.
+
+    Nova: lists services; hypervisors if a name is none of a service; both again before it is said
+    that there is no host of that name.
     """
-    known = {service["host"]: service for service in nova.compute_services()}
-    for name in names:
-        if name not in known:
-            near = inputs.nearest(name, known) or "."
-            raise BadInput(
-                f"Nova has no compute service on a host {name!r}{near}"
-                " `openstack compute service list` shows the names.",
-                "UNKNOWN_HOST",
-            )
-    return known
 
+    def __init__(self, nova: Nova) -> None:
+        self._nova = nova
+        self._services = self._look()
+        self._asked_again = False
 
-def service_of(nova: Nova, name: str) -> dict[str, Any] | None:
-    """Return the compute service of a host; None if there is none.
+    def named(self, name: str) -> Record:
+        """Return the compute service of the host that has this name.
 
-    :param name: of the host, or the name or id of its hypervisor: plans name any of them.
-    """
-    services = {service["host"]: service for service in nova.compute_services()}
-    if name in services:
-        return services[name]
-    for hypervisor in nova.hypervisors():
-        if name in (hypervisor["hypervisor_hostname"], str(hypervisor["id"])):
-            return services.get(hypervisor["service"]["host"])
-    return None
+        :raises Refused: UNKNOWN_HOST: there is none, or more than one.
+        :raises Unavailable: it may be a host of which Nova shows too little at this moment.
+        """
+        return self.all_named([name])[0]
 
+    def all_named(self, names: Sequence[str]) -> list[Record]:
+        """Return the compute services of some hosts, in their order; errors as in `named`."""
+        found = [self._of(name) for name in names]
+        if not all(found) and not self._asked_again:  # a list may lack what lies in one cell
+            self._services, self._asked_again = self._look(), True
+            vars(self).pop("_hypervisors")
+            found = [self._of(name) for name in names]
+        if not all(found):
+            raise self._unknown([name for name in names if not self._of(name)])
+        for name, hosts in zip(names, found, strict=True):
+            if len(hosts) > 1:
+                several = " and ".join(sorted(hosts))
+                text = f"{name!r} is the hypervisor of several hosts, {several}: name one of these."
+                raise Refused(f"{text} Nothing was changed.", "UNKNOWN_HOST")
+        return [self._services[hosts[0]] for hosts in found]
 
-def destination(nova: Nova, name: str) -> str:
-    """Return the host that a plan names as a destination.
+    def destination(self, name: str) -> str:
+        """Return the host that a server can be moved to; errors as in `named`.
 
-    :raises Refused: UNKNOWN_HOST, HOST_DISABLED or HOST_DOWN.
-    """
-    service = service_of(nova, name)
-    if service is None:
-        raise Refused(
-            f"Nova has no compute service on the destination {name!r}. `openstack compute service"
-            " list` shows the names. Nothing was changed.",
+        :raises Refused: HOST_DISABLED or HOST_DOWN, too.
+        """
+        service = self.named(name)
+        is_up = service["state"] == "up"  # first: of what Nova shows too little, nothing is said
+        if service["status"] != "enabled":
+            why = service.get("disabled_reason") or "none was given"
+            text = f"The destination {name} is disabled, reason: {why}. Nothing was changed."
+            raise Refused(text, "HOST_DISABLED")
+        if not is_up:
+            raise Refused(f"The destination {name} is down. Nothing was changed.", "HOST_DOWN")
+        return str(service["host"])
+
+    def _of(self, name: str) -> list[str]:
+        """Return the hosts that have a name: none, one, or several by that of a hypervisor."""
+        if name in self._services:
+            return [name]
+        for key in ("hypervisor_hostname", "id"):
+            hosts = {one["service"]["host"] for one in self._hypervisors if str(one[key]) == name}
+            if hosts := hosts & self._services.keys():
+                return sorted(hosts)
+        return []
+
+    def _look(self) -> dict[str, Record]:
+        return {service["host"]: service for service in self._nova.compute_services()}
+
+    @functools.cached_property
+    def _hypervisors(self) -> list[Record]:
+        return self._nova.hypervisors()
+
+    def _unknown(self, names: Sequence[str]) -> Refused | Unavailable:
+        if silent := silent_hosts(self._services.values()):
+            text = f"Failed looking for host {names[0]!r} in all cells: {SILENT_CELL}{silent}."
+            return Unavailable(text)  # hypervisors are not listed of such a cell
+        told = ", nor on ".join(f"{name!r}{self._hint(name)}" for name in names)
+        return Refused(
+            f"Nova has no compute service on a host {told}. `openstack compute service list` shows"
+            " the names. Nothing was changed.",
             "UNKNOWN_HOST",
         )
-    if service["status"] != "enabled":
-        why = service.get("disabled_reason") or "none was given"
-        text = f"The destination {name} is disabled, reason: {why}. Nothing was changed."
-        raise Refused(text, "HOST_DISABLED")
-    if service["state"] != "up":
-        raise Refused(f"The destination {name} is down. Nothing was changed.", "HOST_DOWN")
-    return str(service["host"])
+
+    def _hint(self, name: str) -> str:
+        others = [one["hypervisor_hostname"] for one in self._hypervisors]
+        meant = inputs.nearest(name, self._services) or inputs.nearest(name, others)
+        return f" ({meant.removeprefix('; ')})" if meant else ""
 
 
-def silence(nova: Nova, service: dict[str, Any]) -> tuple[float, str]:
+def silence(nova: Nova, service: Record) -> tuple[float, str]:
     """Return the seconds since the last heartbeat of a host that Nova shows up, and a sentence."""
     seconds = (nova.now - inputs.time(service["updated_at"])).total_seconds()
     now = f"Nova shows {service['host']} up; its last heartbeat was {int(seconds)} s ago"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TypedDict
 
+from mistral_actions import inputs
 from mistral_actions.errors import Refused
 
 
@@ -25,7 +26,10 @@ def refuse_a_second(what: str, others: Iterable[OtherRecovery], *names: str) -> 
     :raises Refused: RECOVERY_RUNNING.
     """
     for other in others:
-        if other["decided"] and other["of"] in names:
+        # what is given may be null; and only an id is the same in other letters, never a name
+        of = str(other["of"])
+        of = of.lower() if inputs.UUID.fullmatch(of) else of
+        if other["decided"] and of in names:
             raise recovered_already(what, other["id"])
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from mistral_actions import errors
@@ -15,6 +16,16 @@ MICROVERSION = "2.79"
 LOOK_SECONDS = 5  # how old a look at a server may be when something is done because of it
 # sent again, they would undo what happened in between
 _ONCE = {"evacuate", "os-stop", "os-start", "os-migrateLive", "migrate", "resize", "rebuild"}
+
+
+def silent_hosts(services: Iterable[Record]) -> str:
+    """Return the end of a sentence about cells that do not answer: which hosts are in them.
+
+    :param services: all compute services. :returns: empty if all cells answer.
+    """
+    hosts = [service["host"] for service in services if service.in_part]
+    more = f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""
+    return f", that of host {', '.join(hosts[:5])}{more}" if hosts else ""
 
 
 class Nova(Service):
@@ -107,11 +118,9 @@ class Nova(Service):
         return server
 
     def _silent_hosts(self) -> str:
-        """Return the end of a sentence about a cell: which hosts are in it."""
+        """Return the end of a sentence about silent cells; empty, too, if that is not to be had."""
         with contextlib.suppress(errors.NovaError):
-            hosts = [service["host"] for service in self.compute_services() if service.in_part]
-            more = f" and {len(hosts) - 5} more" if len(hosts) > 5 else ""
-            return f", that of host {', '.join(hosts[:5])}{more}" if hosts else ""
+            return silent_hosts(self.compute_services())
         return ""
 
     def servers_named(self, name: str) -> list[Record]:

@@ -82,19 +82,6 @@ class FakeMoves(FakeNova):
     def fault_of(self, server_id, request_id):
         return self._call("fault_of", lambda: self.why, server_id, request_id)
 
-    def hypervisors(self):
-        return self._call(
-            "hypervisors",
-            lambda: [
-                {
-                    "id": f"uuid-of-{host}",
-                    "hypervisor_hostname": f"{host}.example.org",
-                    "service": {"host": host},
-                }
-                for host in self.services
-            ],
-        )
-
     def flavors(self):
         return self._call("flavors", lambda: self.known_flavors)
 

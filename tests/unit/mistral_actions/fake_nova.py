@@ -137,6 +137,19 @@ class FakeNova:
 
         return self._call("compute_service", look, host)
 
+    def hypervisors(self):
+        return self._call(
+            "hypervisors",
+            lambda: [
+                {
+                    "id": f"uuid-of-{host}",
+                    "hypervisor_hostname": f"{host}.example.org",
+                    "service": {"host": host},
+                }
+                for host in self.services
+            ],
+        )
+
     def update_service(self, service_id, doing, **change):
         def update():
             service = next(s for s in self.services.values() if s["id"] == service_id)

@@ -36,6 +36,25 @@ def parsed(name, value):
     return inputs.merge(OPTIONS, {name: value}, {})[name]
 
 
+@pytest.mark.parametrize(
+    ("word", "known", "meant"),
+    [
+        ("any", ["ANY", "ALWAYS"], "ANY"),
+        ("MIGRATE", ["migrate", "migrated"], "migrate"),
+        ("std", ["std.echo", "std.fail"], None),
+        ("c5", ["c5.a.org", "c4.a.org"], "c5.a.org"),
+        ("c5.a.org", ["c4.a.org", "C5"], "C5"),
+        ("recvoery", ["recovery", "Recovery.host"], "recovery"),
+        ("x" * 300, ["X" * 300], "X" * 300),
+        ("nothing", ["compute1"], None),
+    ],
+)
+def test_what_was_probably_meant_is_near_in_any_case_or_the_same_up_to_the_first_dot(
+    word, known, meant
+):
+    assert inputs.nearest(word, known) == (f"; did you mean {meant!r}?" if meant else "")
+
+
 def refusal_of(call):
     """Return the refusal of a call, None if it has none; no other exception is let pass."""
     try:

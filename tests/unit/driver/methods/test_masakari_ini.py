@@ -153,7 +153,7 @@ def test_masakaris_section_has_no_finally():
             "host_auto_failure_recovery_task = main:[a]",
             "unknown option; did you mean 'host_auto_failure_recovery_tasks'?",
         ),
-        ("HOST_RH_FAILURE_RECOVERY_TASKS = main:[a]", "unknown option; there are instance_fail"),
+        ("HOST_RH_FAILURE_RECOVERY_TASKS = main:[a]", "unknown option; did you mean 'host_rh_f"),
         ("task.alert = {}", "unknown option; there are instance_failure_recovery_tasks, proce"),
         (
             "host_rh_failure_recovery_tasks = main:[alert]",

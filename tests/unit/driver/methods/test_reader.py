@@ -217,7 +217,7 @@ def test_a_name_is_a_name_and_nothing_else(name, where):
     ("line", "message"),
     [
         ("host_auto_failur: {main: [a]}", "host_auto_failur: unknown key 'host_auto_failur'; did"),
-        ("HOST_RH_FAILURE: {main: [a]}", "HOST_RH_FAILURE: unknown key 'HOST_RH_FAILURE'; there a"),
+        ("HOST_RH_FAILURE: {main: [a]}", "HOST_RH_FAILURE: unknown key 'HOST_RH_FAILURE'; did you"),
         ("host_auto_failure_recovery_tasks: x", "host_auto_failure_recovery_tasks: unknown key"),
         ("taks: {alert: {}}", "taks: unknown key 'taks'; did you mean 'tasks'?"),
         ("host_auto_failure: [a]", "host_auto_failure: expected a mapping, not a list"),

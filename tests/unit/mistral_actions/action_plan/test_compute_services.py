@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mistral_actions.action_plan import compute_services
-from mistral_actions.errors import BadInput, Unavailable
+from mistral_actions.errors import BadInput, Refused, Unavailable
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 
 
@@ -68,17 +68,16 @@ def test_a_service_is_never_disabled_without_a_reason(nova):
     assert "a1" in change["disabled_reason"]
 
 
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ({"resource_name": "compute9", "state": "disabled"}, "GONE"),
-        ({"resource_name": "compute1", "state": "online"}, "NOTHING_TO_DO"),
-    ],
-)
-def test_a_service_that_is_gone_or_so_already_is_skipped(nova, given, reason):
-    result = check(nova, **given)
-    assert (result["report"]["state"], result["report"]["reason"]) == ("SKIPPED", reason)
-    assert result["go_on"] is False
+def test_a_service_that_is_so_already_is_skipped(nova):
+    result = check(nova, resource_name="compute1", state="online")
+    ended = result["report"]["state"], result["report"]["reason"], result["go_on"]
+    assert ended == ("SKIPPED", "NOTHING_TO_DO", False)
+
+
+def test_a_service_that_nova_does_not_know_is_refused(nova):
+    with pytest.raises(Refused, match="no compute service on a host 'compute9'") as refused:
+        check(nova, resource_name="compute9", state="disabled")
+    assert refused.value.code == "UNKNOWN_HOST"
 
 
 def test_a_service_that_is_written_down_before_nova_answers_is_not_disabled_again(nova):

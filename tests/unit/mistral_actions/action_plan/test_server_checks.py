@@ -63,6 +63,9 @@ def test_parameters_that_are_no_object_are_refused_without_a_look_at_nova(nova, 
     ("kind", "server", "parameters", "state", "reason"),
     [
         ("migrate", {"host": "compute3"}, {}, "SKIPPED", "MOVED"),
+        ("migrate", {}, {"source_node": "uuid-of-compute3"}, "SKIPPED", "MOVED"),
+        ("migrate", {}, {"source_node": "Compute1"}, "FAILED", "UNKNOWN_HOST"),
+        ("evacuate", {"host": "down"}, {"source_node": "compute9"}, "FAILED", "UNKNOWN_HOST"),
         ("migrate", {"task": "deleting"}, {}, "SKIPPED", "GONE"),
         ("migrate", {"vm_state": "paused"}, {}, "FAILED", "WRONG_STATE"),
         ("migrate", {"vm_state": "stopped"}, {}, "FAILED", "WRONG_STATE"),
@@ -122,9 +125,10 @@ def test_a_server_that_nova_is_busy_with_is_looked_at_again(nova):
     assert live(nova, web)["go_on"] is True
 
 
-def test_hosts_may_be_given_by_the_names_of_their_hypervisors(nova):
+@pytest.mark.parametrize("name", ["{}.example.org", "uuid-of-{}"])
+def test_hosts_may_be_given_by_their_hypervisors(nova, name):
     web = nova.add("web")
-    names = {key: f"{host}.example.org" for key, host in TO.items()}
+    names = {key: name.format(host) for key, host in TO.items()}
     todo = live(nova, web, **names)
     assert todo["request"]["os-migrateLive"]["host"] == "compute2"
     assert todo["report"]["details"]["undo"]["parameters"]["source_node"] == "compute2"

@@ -28,7 +28,9 @@ def written(nova):
     [
         ({"host": "compute9"}, "UNKNOWN_HOST", "did you mean 'compute"),
         ({"host": "nowhere"}, "UNKNOWN_HOST", "no compute service on a host 'nowhere'."),
+        ({"host": "compute1.example.org"}, "UNKNOWN_HOST", "the hypervisor of host 'compute1'"),
         ({"reserved_hosts": "compute2,elsewhere"}, "UNKNOWN_HOST", "'elsewhere'"),
+        ({"reserved_hosts": "uuid-of-compute1"}, "BAD_INPUT", "the failed host itself"),
         ({"reserved_hosts": '"compute1"'}, "BAD_INPUT", "the failed host itself"),
         ({"method": "reserved_host"}, "NO_RESERVED_HOST", "at least one name"),
         ({"method": "fastest"}, "BAD_INPUT", "it must be one of auto"),
@@ -38,7 +40,7 @@ def written(nova):
 )
 def test_what_cannot_be_done_is_refused_before_any_write(nova, more, code, says):
     nova.add("a")
-    with pytest.raises(BadInput, match=says) as refused:
+    with pytest.raises((BadInput, Refused), match=says) as refused:
         planned(nova, **more)
     assert refused.value.code == code
     assert written(nova) == []
@@ -129,6 +131,18 @@ def test_a_reserved_host_is_enabled_and_joins_the_aggregates(nova):
     assert [one["hosts"] for one in nova.host_aggregates] == [[HOST, "compute3"], ["compute2"]]
 
 
+def test_a_plan_names_reserved_hosts_as_their_services_do_and_each_once(nova):
+    nova.add("a")
+    plan = planned(nova, reserved_hosts="compute3.example.org, compute2, uuid-of-compute3")
+    assert plan["reserved_hosts"] == plan["options"]["reserved_hosts"] == ["compute3", "compute2"]
+
+
+def test_a_reserved_host_of_a_method_may_be_given_by_any_name(nova):
+    nova.add("a")
+    ready = hosts.PrepareReservedHost(plan_of(nova), ["compute3.example.org"]).act(nova)
+    assert ready == {"reserved_host": "compute3"}
+
+
 def test_a_reserved_host_that_is_ready_is_left_as_it_is(nova):
     nova.add("a")
     hosts.PrepareReservedHost(plan_of(nova), ["compute3"]).act(nova)
@@ -137,7 +151,7 @@ def test_a_reserved_host_that_is_ready_is_left_as_it_is(nova):
 
 @pytest.mark.parametrize(
     ("reserved", "code"),
-    [([], "NO_RESERVED_HOST"), (["gone"], "RESERVED_HOST_DOWN"), ([HOST], "RESERVED_HOST_DOWN")],
+    [([], "NO_RESERVED_HOST"), (["gone"], "UNKNOWN_HOST"), ([HOST], "RESERVED_HOST_DOWN")],
 )
 def test_a_reserved_host_that_cannot_help_fails_without_a_write(nova, reserved, code):
     nova.add("a")
