@@ -96,6 +96,13 @@ def text(value: Any) -> str:
     raise ValueError("a line of text of at most 255 characters")
 
 
+def reason(value: Any) -> str:
+    """Parse why something was done: what Nova takes for a reason, several lines too."""
+    if isinstance(value, str) and len(value) <= 255:
+        return value
+    raise ValueError("a text of at most 255 characters")
+
+
 def _is_printable(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of all kinds
 
@@ -191,7 +198,7 @@ def required(given: Any, name: str, parse: Parse) -> Any:
     value = bare(given)
     if value is None:
         raise BadInput(f"Input {name!r} is missing: it must be {_expected(parse)}.")
-    return _parsed(value, parse, f"Input {name!r}")
+    return parsed(value, parse, f"Input {name!r}")
 
 
 def names(given: Any, name: str, parse: Parse) -> list[str]:
@@ -202,7 +209,7 @@ def names(given: Any, name: str, parse: Parse) -> list[str]:
     found = readings(given)
     if not found:
         return [required(given, name, parse)]  # says what is wrong
-    return [_parsed(one, parse, f"Input {name!r}") for one in found]
+    return [parsed(one, parse, f"Input {name!r}") for one in found]
 
 
 def merge(
@@ -220,12 +227,17 @@ def merge(
             (environment.get(name), f"{name!r} in the Mistral environment 'recovery'"),
         ):
             if (value := bare(value)) is not None:
-                merged[name] = _parsed(value, option.parse, place)
+                merged[name] = parsed(value, option.parse, place)
                 break
     return merged
 
 
-def _parsed(value: Any, parse: Parse, place: str) -> Any:
+def parsed(value: Any, parse: Parse, place: str) -> Any:
+    """Return what a parser makes of a value.
+
+    :param place: where it stands, as the sentence begins.
+    :raises BadInput: it cannot be parsed.
+    """
     try:
         return parse(value)
     except ValueError as error:

@@ -1,12 +1,25 @@
-"""What the properties of the policy may say, and all that is wrong with them, as sentences."""
+"""What the properties of the policy may say, and all that is wrong with them, as sentences.
 
+What Senlin reads as a number, true, false or a text counts here: "60", yes, 200 for a text. What it
+would cut or turn into another text is refused: 2.5 for a whole number, true for a text.
+"""
+
+import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from driver.senlin import model
 from driver.text import json_schemas
 from driver.text.messages import listed, shown
+from mistral_actions import inputs
 
+# by the type that a schema wants
+_WORDS: dict[str, inputs.Parse] = {
+    "boolean": inputs.boolean,
+    "integer": inputs.whole_number(-sys.maxsize, sys.maxsize),
+    "string": lambda value: str(value) if type(value) is int else value,
+}
 _LONGEST_TIMEOUT = 7 * 24 * 3600
 
 
@@ -112,9 +125,32 @@ def mistakes(properties: object) -> list[str]:
 
     :param properties: what stands under ``properties``, as the request gave it.
     """
+    properties = _read(_PROPERTIES, properties)
     found = json_schemas.mistakes(_PROPERTIES, properties)
     told = [f"{json_schemas.dotted(path) or 'properties'}: {text}" for path, text in found]
     return [*told, *_modes_given_twice(properties)]
+
+
+def _read(schema: Mapping[str, Any], value: Any) -> Any:
+    """Return a value with each word that means a number, true, false or a text as what it means."""
+    if isinstance(value, Mapping):
+        known = _keys_of(schema, value)
+        return {key: _read(known.get(key) or {}, one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_read(schema.get("items") or {}, one) for one in value]
+    if isinstance(value, str | int | float) and (parse := _WORDS.get(str(schema.get("type")))):
+        with contextlib.suppress(ValueError):
+            return parse(value)
+    return value
+
+
+def _keys_of(schema: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schemas of the keys; those of params depend on the name of the action."""
+    found = dict(schema.get("properties") or {})
+    for rule in schema.get("allOf") or ():
+        if all(value.get(key) == one["const"] for key, one in rule["if"]["properties"].items()):
+            found |= {k: one for k, one in rule["then"]["properties"].items() if not found.get(k)}
+    return found
 
 
 def _modes_given_twice(properties: object) -> Iterator[str]:
@@ -130,6 +166,7 @@ def _modes_given_twice(properties: object) -> Iterator[str]:
 
 def recovery(properties: Mapping[str, Any]) -> model.RecoveryChain:
     """Return what properties without mistakes say about recovering."""
+    properties = _read(_PROPERTIES, properties)
     detection, said = properties["detection"], properties["recovery"]
     numbers = {name: said[name] for name in ("strict", "attempts", "backoff") if name in said}
     return model.RecoveryChain(

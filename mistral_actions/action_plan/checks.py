@@ -5,6 +5,8 @@ nothing and says what is to be done, and a polled step, which does it and looks 
 What is to be done (`todo`) holds all that the second step needs, and what undoes the action.
 """
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from mistral_actions import inputs
@@ -27,6 +29,15 @@ def details_of(action: Any, type_: str, resource: Resource | None = None) -> dic
         "undo": None,
         "abort_error": None,
     }
+
+
+def named(names: list[str], things: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the thing that is meant; what stands there goes first, and an id before a name."""
+    for name, key in itertools.product(names, ("id", "name")):
+        for thing in things:
+            if thing[key] == name:
+                return thing
+    return None
 
 
 class ActionCheck(RecoveryAction):
@@ -95,6 +106,20 @@ class ActionCheck(RecoveryAction):
     def _optional(self, name: str, parse: inputs.Parse) -> Any:
         given = inputs.bare(self._given(name))
         return None if given is None else inputs.required(given, name, parse)
+
+    def _names(self, name: str) -> list[str]:
+        """Return what a required parameter that names a thing may mean (`inputs.names`).
+
+        :raises BadInput: it is missing or no name.
+        """
+        return inputs.names(self._given(name), name, inputs.text)
+
+    def _words(self, name: str, parse: inputs.Parse) -> str | None:
+        """Return a text for people as it stands, quotes and all; None if there is none."""
+        given = self._given(name)
+        if given is None or not str(given).strip():
+            return None
+        return str(inputs.parsed(given, parse, f"Input {name!r}"))
 
     def _details(self) -> dict[str, Any]:
         given: Resource = {"id": inputs.bare(self._given("resource_id")), "name": None}

@@ -38,7 +38,7 @@ class CheckServiceState(ActionCheck):
         name = self._parameter(by, inputs.host_name)
         status = STATUS[self._parameter("state", inputs.choice(*STATUS))]
         default = f"Action {self.action} of an action plan."
-        reason = self._optional("disabled_reason", inputs.text) or default
+        reason = self._words("disabled_reason", inputs.reason) or default
         service = Hosts(nova).named(name)
         host, was = service["host"], service["status"]
         self._resource = {"id": service["id"], "name": host}

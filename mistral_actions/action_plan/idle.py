@@ -13,7 +13,7 @@ class Nop(ActionCheck):
     _type = "nop"
 
     def _look(self, context: Any) -> dict[str, Any]:
-        message = self._optional("message", inputs.text) or "Nothing was to be done."
+        message = self._words("message", inputs.text) or "Nothing was to be done."
         return self._ended("SUCCEEDED", "DONE", message)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.checks import ActionCheck
+from mistral_actions.action_plan.checks import ActionCheck, named
 from mistral_actions.errors import BadInput, NotFound, Refused
 from mistral_actions.servers.hosts import Hosts
 from mistral_actions.servers.moves import Move, MoveTodo, migration, move_todo
@@ -172,12 +172,12 @@ class CheckResize(MoveCheck):
         return "NOTHING_TO_DO", f"{server['name']} has the flavor {name}."
 
     def _flavor(self, nova: Nova) -> dict[str, Any]:
-        given, flavors = self._parameter("flavor", inputs.text), nova.flavors()
-        for flavor in flavors:
-            if given in (flavor["id"], flavor["name"]):
-                return flavor
-        near = inputs.nearest(given, [flavor["name"] for flavor in flavors]) or "."
-        raise Refused(f"Nova has no flavor {given!r}{near} Nothing was changed.", "UNKNOWN_FLAVOR")
+        names, flavors = self._names("flavor"), nova.flavors()
+        if flavor := named(names, flavors):
+            return flavor
+        near = inputs.nearest(names[-1], [flavor["name"] for flavor in flavors]) or "."
+        text = f"Nova has no flavor {names[0]!r}{near} Nothing was changed."
+        raise Refused(text, "UNKNOWN_FLAVOR")
 
     def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         undo = {"resource_id": server["id"], "flavor": server["flavor"]["original_name"]}

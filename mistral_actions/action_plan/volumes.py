@@ -3,7 +3,7 @@
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.action_plan.checks import ActionCheck
+from mistral_actions.action_plan.checks import ActionCheck, named
 from mistral_actions.errors import BadInput, Conflict, NotFound, Refused, Rejected
 from mistral_actions.services.block_storage import BlockStorage, block_storage_of
 from mistral_actions.steps import PolledStep, Todo
@@ -70,18 +70,18 @@ class CheckVolumeMigrate(ActionCheck):
         return self._move(undo, {"os-migrate_volume": body}, pool=pool)
 
     def _retype(self, cinder: BlockStorage, volume: dict[str, Any]) -> VolumeTodo | dict[str, Any]:
-        given, known = self._parameter("destination_type", inputs.text), cinder.types()
-        names = [one["name"] for one in known if given in (one["name"], one["id"])]
-        if not names:
-            near = inputs.nearest(given, [one["name"] for one in known]) or "."
-            text = f"Cinder has no volume type {given!r}{near} Nothing was changed."
+        names, known = self._names("destination_type"), cinder.types()
+        wanted = named(names, known)
+        if wanted is None:
+            near = inputs.nearest(names[-1], [one["name"] for one in known]) or "."
+            text = f"Cinder has no volume type {names[0]!r}{near} Nothing was changed."
             raise Refused(text, "UNKNOWN_TYPE")
-        was = volume.get("volume_type")
-        if was == names[0]:
+        was, name = volume.get("volume_type"), str(wanted["name"])
+        if was == name:
             return self._ended("SKIPPED", "NOTHING_TO_DO", f"{self._name} has the type {was}.")
-        body = {"new_type": names[0], "migration_policy": "on-demand"}
+        body = {"new_type": name, "migration_policy": "on-demand"}
         undo = {"migration_type": "retype", "destination_type": was} if was else None
-        return self._move(undo, {"os-retype": body}, type=names[0])
+        return self._move(undo, {"os-retype": body}, type=name)
 
     def _move(self, undo: Any, request: dict[str, Any], **to: str) -> VolumeTodo:
         back = {"resource_id": self._given("resource_id"), **undo} if undo else None

@@ -27,11 +27,18 @@ _ENDED = FAILED | {"done", "completed", "confirmed", "reverted"}
 def rules(value: Any) -> list[str]:
     """Parse rules of servers to leave out: `name=amphora-*, project=ID, metadata.KEY=VALUE`."""
     found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if isinstance(found, list) and all(
-        isinstance(rule, str) and rule.partition("=")[2] and _field(rule) for rule in found
-    ):
-        return found
-    raise ValueError("rules like name=amphora-*, project=ID or metadata.KEY=VALUE, comma separated")
+    wrong = [rule for rule in found if not _is_rule(rule)] if isinstance(found, list) else [value]
+    if not wrong:
+        return list(found)
+    which = f"; {str(wrong[0])[:80]!r} is none (a ? stands for any character, a comma too)"
+    raise ValueError(
+        "rules like name=amphora-*, project=ID or metadata.KEY=VALUE, comma separated"
+        + (which if wrong[0] != value else "")
+    )
+
+
+def _is_rule(rule: Any) -> bool:
+    return isinstance(rule, str) and bool(rule.partition("=")[2] and _field(rule))
 
 
 def _field(rule: str) -> str | None:
@@ -46,8 +53,9 @@ def _matches(rule: str, server: dict[str, Any]) -> bool:
     elif field == "project":
         value = server["tenant_id"]
     else:
-        value = server["metadata"].get(field.removeprefix("metadata."), "")
-    return fnmatch.fnmatchcase(value, pattern)
+        value = server["metadata"].get(field.removeprefix("metadata."))
+    # only * and ? stand for other characters: a server may be called web[1]
+    return value is not None and fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
 def select(nova: Nova, host: str, options: Options, plans: list[HostPlan]) -> Selection:

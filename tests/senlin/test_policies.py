@@ -37,7 +37,7 @@ GOOD = [workflow("chain.ok"), REBUILD]
     (policy_spec([workflow("chain.ok", on_error="ignore")]), "one of stop, continue"),
     (policy_spec([workflow("chain.ok", timout=5)]), "timeout"),
     (policy_spec(GOOD, attempts=0), "whole number from 1"),
-    (policy_spec(GOOD, strict="yes"), "true or false"),
+    (policy_spec(GOOD, strict="perhaps"), "true or false"),
     (with_key(policy_spec(GOOD), "recovry", value={}), "recovery"),
     (with_key(policy_spec(GOOD), "detection", "detection_modes",
               value=[{"type": "LIFECYCLE_EVENTS"}]), "LIFECYCLE_EVENTS"),
@@ -53,6 +53,20 @@ def test_a_wrong_policy_is_a_bad_request_with_a_sentence(
 
     assert refused.value.status == 400, refused.value.text
     assert sentence in refused.value.text
+
+
+@pytest.mark.parametrize("kind", ["senlin.policy.health", "senlin.policy.health.workflow"])
+def test_what_senlin_reads_as_a_number_or_as_true_is_read_in_a_chain_too(
+    demo: User, kind: str
+) -> None:
+    spec = policy_spec([REBUILD], node_force_recreate="Y", node_delete_timeout="20")
+    with_key(spec, "detection", "interval", value=" 3600")
+    own = {"type": kind, "version": "1.2" if kind == "senlin.policy.health" else "1.0"}
+    cluster = demo.begin_cluster()
+
+    policy = demo.create_policy({**spec, **own})
+
+    assert demo.end_of(demo.begin_attach(demo.node_of(cluster).cluster, policy))[0] == "SUCCEEDED"
 
 
 def test_a_workflow_that_does_not_exist_yet_is_no_mistake_unless_strict(demo: User) -> None:

@@ -77,6 +77,23 @@ def test_what_is_not_said_has_defaults():
     assert (recovery.strict, recovery.attempts, recovery.backoff) == (False, 5, 60)
 
 
+def test_what_senlin_reads_as_a_number_true_false_or_a_text_is_read_as_such():
+    properties = copy.deepcopy(GOOD)
+    properties["detection"] |= {"interval": "60", "node_update_timeout": " +300"}
+    properties["detection"]["detection_modes"][1]["options"] |= {
+        "poll_url_ssl_verify": "off",
+        "poll_url_healthy_response": 200,
+        "poll_url_retry_limit": 3.0,
+    }
+    properties["recovery"] |= {"strict": "Y", "attempts": "3", "node_force_recreate": "f"}
+    properties["recovery"]["actions"][3]["params"] |= {"timeout": "600", "inputs": {"timeout": "1"}}
+    assert spec.mistakes(properties) == []
+    recovery = spec.recovery(properties)
+    assert (recovery.strict, recovery.attempts, recovery.period) == (True, 3, 360)
+    assert recovery.steps[3].timeout == 600
+    assert recovery.steps[3].inputs == {"timeout": "1"}
+
+
 ACTIONS = ("recovery", "actions")
 BAD = [
     (("recovery",), None, "recovery: 'actions' is missing"),
@@ -104,7 +121,7 @@ BAD = [
     ((*ACTIONS, 0, "params", "workflow_nam"), "w", "did you mean 'workflow_name'?"),
     ((*ACTIONS, 0, "params", "workflow_name"), "", "params.workflow_name: expected a name"),
     ((*ACTIONS, 0, "params", "inputs"), "a=1", "expected a mapping of names to values"),
-    ((*ACTIONS, 0, "params", "timeout"), "600", "a whole number of seconds from 1 to 604800"),
+    ((*ACTIONS, 0, "params", "timeout"), "600 s", "a whole number of seconds from 1 to 604800"),
     ((*ACTIONS, 0, "params", "timeout"), True, "a whole number"),
     ((*ACTIONS, 0, "params", "timeout"), 0, "a whole number"),
     ((*ACTIONS, 0, "params", "on_error"), "Continue", "did you mean 'continue'?"),
@@ -118,19 +135,25 @@ BAD = [
     (ACTIONS, [{"name": "WORKFLOW"}], "'params' is missing in WORKFLOW, which needs workflow_name"),
     ((*ACTIONS, 0, "params"), None, "'workflow_name' is missing in the params of WORKFLOW"),
     (("detection", "detection_modes", 1, "options", "poll_url"), "", "poll_url: expected a URL"),
-    (("recovery", "attempts"), 3.0, "recovery.attempts: expected a whole number"),
+    (("recovery", "attempts"), "3.0", "recovery.attempts: expected a whole number"),
     (
         ("recovery", "backoff"),
         2.5,
         "recovery.backoff: expected a whole number of seconds from 1 to 3600, not",
     ),
-    (("recovery", "strict"), "true", "recovery.strict: expected true or false, not 'true'"),
+    (("recovery", "strict"), "perhaps", "recovery.strict: expected true or false, not 'perhaps'"),
     (
         ("recovery", "fencing"),
         ["NETWORK"],
         "recovery.fencing[0]: expected one of COMPUTE, not 'NETWORK'",
     ),
-    (("detection", "interval"), "60", "detection.interval: expected a whole number of seconds"),
+    (("detection", "interval"), "60 s", "detection.interval: expected a whole number of seconds"),
+    (("detection", "interval"), "0", "detection.interval: expected a whole number of seconds"),
+    (
+        ("detection", "detection_modes", 1, "options", "poll_url_healthy_response"),
+        True,
+        "poll_url_healthy_response: expected a text, not true",
+    ),
     (
         ("detection", "detection_modes"),
         [],
@@ -156,7 +179,7 @@ def test_a_mistake_is_told_with_its_place(place, value, words):
 
 def test_all_mistakes_are_told_at_once():
     properties = copy.deepcopy(GOOD)
-    properties["recovery"]["strict"] = 1
+    properties["recovery"]["strict"] = 2
     properties["recovery"]["actions"][0]["params"]["timeout"] = "x"
     del properties["detection"]["detection_modes"]
     assert len(spec.mistakes(properties)) == 3

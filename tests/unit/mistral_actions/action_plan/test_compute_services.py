@@ -61,6 +61,22 @@ def test_the_undo_of_enabling_a_service_is_to_disable_it_for_its_former_reason(n
     assert written(nova) == [{"status": "enabled"}]
 
 
+@pytest.mark.parametrize("reason", ["None", '"repair"', "null", " a\nb ", "5"])
+def test_rolled_back_a_service_has_the_very_reason_it_had(nova, reason):
+    nova.services["compute1"].update(status="disabled", disabled_reason=reason)
+    enabled = check(nova, resource_name="compute1", state="enabled")
+    compute_services.SetServiceState(enabled).act(nova)
+    disabled = check(nova, **enabled["report"]["details"]["undo"]["parameters"])
+    compute_services.SetServiceState(disabled).act(nova)
+    assert nova.services["compute1"]["disabled_reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["x" * 256, 5, ["repair"]])
+def test_a_reason_that_nova_would_not_take_is_refused(nova, reason):
+    with pytest.raises(BadInput, match=r"'disabled_reason' is .* at most 255 characters"):
+        check(nova, resource_name="compute1", state="disabled", disabled_reason=reason)
+
+
 def test_a_service_is_never_disabled_without_a_reason(nova):
     todo = check(nova, resource_name="compute1", state="disabled")
     compute_services.SetServiceState(todo).act(nova)

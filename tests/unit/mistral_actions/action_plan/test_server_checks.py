@@ -2,7 +2,9 @@
 
 import pytest
 
+from mistral_actions import inputs
 from mistral_actions.action_plan import server_checks
+from mistral_actions.action_plan.checks import named
 from mistral_actions.errors import Forbidden, RecoveryError
 from mistral_actions.servers.state import LOCK_REASON
 from tests.unit.mistral_actions.fake_moves import FakeMoves
@@ -116,6 +118,20 @@ def test_the_refusal_names_the_nearest_flavor_and_the_reason_of_a_disabled_host(
         check(nova, "resize", web, flavor="m1.smal")
     with pytest.raises(RecoveryError, match="new memory"):
         live(nova, web)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("2", "2"), (2, "2"), ('"m1"', "quoted"), ("None", "none"), ('"m1.tiny"', "1"), ("'2'", "2")],
+)
+def test_a_flavor_that_exists_as_it_stands_is_meant_and_an_id_before_a_name(nova, given, meant):
+    odd = {"quoted": '"m1"', "bare": "m1", "none": "None", "9": "2"}
+    nova.known_flavors = [
+        *({"id": one, "name": name} for one, name in odd.items()),
+        *({"id": one, "name": name} for one, name in {"1": "m1.tiny", "2": "m1.small"}.items()),
+    ]
+    names = inputs.names(given, "flavor", inputs.text)
+    assert named(names, nova.flavors())["id"] == meant
 
 
 def test_a_server_that_nova_is_busy_with_is_looked_at_again(nova):

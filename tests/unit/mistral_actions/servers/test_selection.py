@@ -2,6 +2,7 @@
 
 import pytest
 
+from mistral_actions.errors import BadInput
 from tests.unit.mistral_actions.recovering import OURS, attempt, one_pass, plan_of
 
 HA = {"HA_Enabled": "True"}
@@ -62,9 +63,27 @@ def test_rules_leave_servers_out_and_say_which_did(nova):
     assert {line["state"] for line in plan["left_out"]} == {"SKIPPED"}
 
 
-def test_a_rule_about_metadata_spares_servers_that_do_not_have_it(nova):
+@pytest.mark.parametrize("pattern", ["?*", "*"])
+def test_a_rule_about_metadata_spares_servers_that_do_not_have_it(nova, pattern):
     nova.add("a")
-    assert names(plan_of(nova, leave_out="metadata.role=?*")) == ["a"]
+    nova.add("b", metadata={"role": "lb"})
+    assert names(plan_of(nova, leave_out=f"metadata.role={pattern}")) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["None", '"web"', "web[1]", "123", "-web", "a=b", "a b"])
+def test_a_rule_means_a_name_as_it_stands(nova, name):
+    for other in ("web", "web1", name):
+        nova.add(other)
+    assert names(plan_of(nova, leave_out=f"name={name}")) == ["web", "web1"]
+
+
+def test_a_comma_within_a_name_is_matched_by_a_question_mark_or_given_in_a_list(nova):
+    nova.add("a,b")
+    nova.add("web")
+    assert names(plan_of(nova, leave_out="name=a?b")) == ["web"]
+    assert names(plan_of(nova, leave_out=["name=a,b"])) == ["web"]
+    with pytest.raises(BadInput, match=r"'b' is none \(a \? stands for any character"):
+        plan_of(nova, leave_out="name=a,b")
 
 
 def test_servers_in_error_are_left_out_if_wanted(nova):
