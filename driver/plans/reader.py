@@ -1,15 +1,17 @@
 """Read action plans: Watcher's, as its client and its API show them, and the pack's own files.
 
 Watcher's is the output of ``openstack optimize actionplan show UUID -f json`` followed by that of
-``openstack optimize action list --action-plan UUID --detail --limit 0 -f json``; the list alone
-is enough if the strategy does not matter. The pack's own format is described in ``schema.json``,
-and what Watcher shows is checked by it as well, under the names that it has there.
+``openstack optimize action list --action-plan UUID --detail --limit 0 -f json``, or the same of its
+API. The pack's own format is described in ``schema.json``, and what Watcher shows is checked by it
+as well, under the names that it has there.
 """
 
-import dataclasses
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from driver.plans import watcher
 from driver.plans.model import Action, Plan, PlanError
 from driver.plans.order import cycle, parents_first
 from driver.text.json_schemas import problems_of, schema_beside
@@ -18,18 +20,10 @@ from driver.text.problems import Place, Problem
 from driver.text.strict_yaml import YamlNode, read_documents
 from mistral_actions.inputs import UUID
 
-# Watcher's names, in lower case and without spaces, and ours
-_WATCHER = {
-    "action": "type",
-    "action_type": "type",
-    "input_parameters": "parameters",
-    "strategy_name": "strategy",
-    "action_plan": "plan",
-    "action_plan_uuid": "plan",
-}
-_PLAN_STATES = ("RECOMMENDED", "PENDING")
-_OPEN = " or ".join(_PLAN_STATES)
-_ENDS = "it was carried out, or given up, elsewhere"
+# The first line of what the client prints without -f json
+_TABLE = re.compile(r"^\+-[-+]*\+$", re.MULTILINE)
+# What may be left of a word or a number where JSON was cut
+_CUT = re.compile(r"[\w.+-]*\s*")
 
 
 def schema() -> Mapping[str, Any]:
@@ -46,6 +40,8 @@ def read_plan(text: str, file: str) -> Plan:
     """
     problems: list[Problem] = []
     documents = read_documents(text, file, problems)
+    if problems:
+        problems = _why_no_documents(text, file) or problems
     root = None if problems else _one_plan(documents, file, problems)
     if root:
         problems += [*problems_of(schema(), root), *_wrong_in_graph(root)]
@@ -68,77 +64,50 @@ def _action(given: Mapping[str, Any]) -> Action:
     )
 
 
+def _why_no_documents(text: str, file: str) -> list[Problem]:
+    """Return what is wrong with a client's output that is no JSON; empty: something else."""
+    table = _TABLE.search(text)
+    if table:
+        line = text.count("\n", 0, table.start()) + 1
+        return [Problem(Place(file, line), "a table for people: print it with -f json")]
+    rest = text.lstrip()
+    try:
+        while rest.startswith(("{", "[")):
+            rest = rest[json.JSONDecoder().raw_decode(rest)[1] :].lstrip()
+    except json.JSONDecodeError as error:
+        if _CUT.fullmatch(rest, error.pos) or error.msg.startswith("Unterminated string"):
+            line = text.rstrip().count("\n") + 1
+            return [Problem(Place(file, line), "the JSON ends in the middle: it was cut off here")]
+    except (ValueError, RecursionError):  # reported already
+        pass
+    return []
+
+
 def _one_plan(documents: list[YamlNode], file: str, problems: list[Problem]) -> YamlNode | None:
     """Return the plan under our names, whoever has made it; None if there is not one."""
+    before = len(problems)
     shows = [one for one in documents if isinstance(one.value, dict)]
     lists = [one for one in documents if isinstance(one.value, list)]
     for one in documents:
         if one not in shows and one not in lists:
             problems.append(Problem(one.place, f"{shown(one.value)} is no action plan"))
-    whole = [one for one in shows if "actions" in one.value]
-    if len(documents) == 1 and whole and not _is_watchers(whole[0]):
-        return whole[0]
-    lists += [one.value["actions"] for one in whole]
-    shows = [one for one in shows if one not in whole or "uuid" in one.value]
+    problems += filter(None, map(watcher.error_in, shows))
+    if len(problems) > before:
+        return None
+    pages = [one for one in shows if "actions" in one.value]
+    if len(documents) == 1 and pages and not watcher.is_watchers(pages[0]):
+        return pages[0]
+    lists += [one.value["actions"] for one in pages]
+    shows = [one for one in shows if one not in pages or "uuid" in one.value]
     if len(lists) != 1 or len(shows) > 1:
         place = documents[-1].place if documents else Place(file, 1)
         found = f"plans found: {len(shows)}, lists of actions: {len(lists)}"
         wanted = "expected one plan with its `actions`, or Watcher's plan and its actions"
-        problems.append(Problem(place, f"{wanted}; {found}"))
+        how = "as docs/action-plans.md says"
+        problems.append(Problem(place, f"{wanted}, {how}; {found}"))
         return None
-    return _watchers(shows[0] if shows else None, lists[0], problems)
-
-
-def _watchers(show: YamlNode | None, listing: YamlNode, problems: list[Problem]) -> YamlNode | None:
-    """Return Watcher's plan as one of ours, without what Watcher says besides."""
-    plan = _renamed(show).value if show else {}
-    state = plan.get("state")
-    if state and state.value not in (None, *_PLAN_STATES):
-        message = f"the plan is {shown(state.plain())} in Watcher, not {_OPEN}: {_ENDS}"
-        problems.append(Problem(state.place, message))
-    items = listing.value if isinstance(listing.value, list) else []
-    actions = [_renamed(item) if isinstance(item.value, dict) else item for item in items]
-    fields = [action.value for action in actions if isinstance(action.value, dict)]
-    if fields and not any("parameters" in action for action in fields):
-        message = "the actions have no parameters: list them with --detail"
-        problems.append(Problem(listing.place, message))
-        return None
-    uuids = [plan["uuid"]] if "uuid" in plan else []
-    uuids += [action["plan"] for action in fields if "plan" in action]
-    for other in uuids[1:]:
-        if str(other.value).lower() != str(uuids[0].value).lower():
-            message = f"an action of another plan, {other.plain()}, not {uuids[0].plain()}"
-            problems.append(Problem(other.place, message))
-    whole = {"uuid": uuids[0]} if uuids else {}
-    whole["actions"] = dataclasses.replace(listing, value=[_ours(one) for one in actions])
-    if "strategy" in plan:
-        whole["strategy"] = plan["strategy"]
-    return YamlNode((show or listing).place, whole)
-
-
-def _is_watchers(document: YamlNode) -> bool:
-    """Say whether a document with `actions` is Watcher's: its actions have an `action_type`."""
-    listing = document.value["actions"].value
-    first = listing[0] if isinstance(listing, list) and listing else None
-    if first is None or not isinstance(first.value, dict):
-        return False
-    return "type" not in first.value and "type" in _renamed(first).value
-
-
-def _renamed(node: YamlNode) -> YamlNode:
-    """Return a mapping of Watcher's under our names."""
-    plainly = {name.lower().replace(" ", "_"): value for name, value in node.value.items()}
-    ours = {_WATCHER.get(name, name): value for name, value in plainly.items()}
-    return dataclasses.replace(node, value=ours)
-
-
-def _ours(action: YamlNode) -> YamlNode:
-    """Return an action without the fields of Watcher's that our format does not have."""
-    if not isinstance(action.value, dict):
-        return action
-    known = schema()["definitions"]["action"]["properties"]
-    value = {name: field for name, field in action.value.items() if name in known}
-    return dataclasses.replace(action, value=value)
+    page = pages[0] if pages else None
+    return watcher.as_ours(shows[0] if shows else None, lists[0], page, problems)
 
 
 def _wrong_in_graph(root: YamlNode) -> Iterator[Problem]:

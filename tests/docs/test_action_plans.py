@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from driver.plans import watcher
 from driver.plans.compile import compile_plan
 from driver.plans.reader import read_plan
 from mistral_actions.action_plan.states import (
@@ -192,3 +193,16 @@ def test_every_plan_in_the_guide_is_one() -> None:
     for text in plans:
         assert read_plan(text, "guide").actions
         assert json.dumps(yaml.safe_load(text))
+
+
+def test_the_guide_prints_watchers_plan_as_a_refusal_says() -> None:
+    for command in (watcher.SHOW, watcher.LIST):
+        assert f"\n{command.format('<uuid>')} >" in GUIDE
+
+
+def test_the_guide_names_every_column_that_watchers_documents_must_have() -> None:
+    part = GUIDE.partition("## From Watcher\n")[2].partition("\n## ")[0]
+
+    for columns in (watcher.OF_A_PLAN, watcher.OF_AN_ACTION):
+        names = [f"`{of_client}`" for of_client, _ in columns.values()]
+        assert f" without {', '.join(names[:-1])} or {names[-1]} |" in part

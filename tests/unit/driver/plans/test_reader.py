@@ -35,39 +35,6 @@ actions:
       source_node: 0123
       destination_node: null
 """
-# As python-watcherclient prints them with -f json
-SHOW = {
-    "UUID": PLAN,
-    "Created At": "2026-04-10T11:59:52+00:00",
-    "Audit": "abcee106-14d3-4515-b744-5a26885cf6f6",
-    "Strategy": "dummy_with_resize",
-    "State": "RECOMMENDED",
-    "Efficacy indicators": [],
-    "Global efficacy": [],
-    "Hostname": None,
-    "Status Message": None,
-}
-LIST = [
-    {
-        "UUID": B,
-        "Created At": "2026-04-10T11:59:52+00:00",
-        "Parents": [A],
-        "State": "PENDING",
-        "Action Plan": PLAN,
-        "Action": "sleep",
-        "Parameters": {"duration": 3.2},
-        "Description": "Wait for a given interval in seconds.",
-        "Status Message": None,
-    },
-    {
-        "UUID": A,
-        "Parents": [],
-        "State": "SKIPPED",
-        "Action Plan": PLAN,
-        "Action": "resize",
-        "Parameters": {"resource_id": SERVER, "flavor": "x1"},
-    },
-]
 
 
 def problems(text):
@@ -96,42 +63,9 @@ def test_only_text_is_text():
     assert quoted.actions[1].parameters["source_node"] == "123"
 
 
-def test_what_watchers_client_prints_is_read():
-    """First the plan, then its actions, one output after the other."""
-    text = f"{json.dumps(SHOW, indent=2)}\n{json.dumps(LIST, indent=2)}\n"
-    plan = read_plan(text, "-")
-    assert (plan.uuid, plan.strategy, plan.rule) == (PLAN, "dummy_with_resize", None)
-    assert [(one.uuid, one.type, one.is_skipped) for one in plan.actions] == [
-        (A, "resize", True),
-        (B, "sleep", False),
-    ]
-    assert plan.actions[1].parameters == {"duration": 3.2}
-
-
-def test_the_actions_alone_are_enough():
-    plan = read_plan(json.dumps(LIST), "-")
-    assert (plan.uuid, plan.strategy) == (PLAN, None)
-
-
-def test_what_watchers_api_answers_is_read():
-    names = {"UUID": "uuid", "Action Plan": "action_plan_uuid", "Action": "action_type"}
-    names |= {"Parameters": "input_parameters", "Parents": "parents", "State": "state"}
-    actions = [
-        {names[key]: value for key, value in one.items() if key in names} | {"links": []}
-        for one in LIST
-    ]
-    show = {"uuid": PLAN, "strategy_name": "s", "state": "PENDING", "links": [], "hostname": None}
-    alone = read_plan(json.dumps({"actions": actions}), "-")
-    both = read_plan(json.dumps(show) + json.dumps({"actions": actions}), "-")
-    whole = read_plan(json.dumps({**show, "actions": actions}), "-")
-    assert whole == both
-    assert (alone.actions, alone.uuid) == (both.actions, PLAN)
-    assert both.strategy == "s"
-    assert both.actions == read_plan(json.dumps(LIST), "-").actions
-
-
 def test_the_order_in_the_file_does_not_matter():
-    assert read_plan(json.dumps(LIST), "-") == read_plan(json.dumps(LIST[::-1]), "-")
+    actions = [stop(A), stop(B, A), stop(C)]
+    assert read_plan(own(*actions), "-") == read_plan(own(*actions[::-1]), "-")
 
 
 def own(*actions, **more):
@@ -193,7 +127,7 @@ def stop(uuid, *parents, **more):
         ),
         (
             own(stop(A, state="SUCCEEDED")),
-            "expected one of PENDING, SKIPPED, not 'SUCCEEDED': it was carried out",
+            "expected one of PENDING, SKIPPED, not 'SUCCEEDED': it is or was carried out",
         ),
         (own(stop("a")), "actions[0].uuid: expected a UUID, not 'a'"),
         (own(stop(A + "\n")), f"actions[0].uuid: expected a UUID, not '{A}\\n'"),
@@ -203,18 +137,7 @@ def stop(uuid, *parents, **more):
             "'uuid' is missing in an action",
         ),
         (json.dumps({"uuid": PLAN, "actions": 1}), "actions: expected a list of actions, not 1"),
-        (json.dumps({**SHOW, "State": "ONGOING"}) + json.dumps(LIST), "the plan is 'ONGOING'"),
-        (json.dumps({**SHOW, "UUID": C}) + json.dumps(LIST), f"an action of another plan, {PLAN}"),
-        (json.dumps(SHOW), "its actions; plans found: 1, lists of actions: 0"),
         ("", "plan.yaml:1: expected one plan with its `actions`, or Watcher's"),
-        (
-            json.dumps([{**LIST[1], "Parameters": 1}]),
-            "[0].Parameters: expected the parameters of resize, not 1",
-        ),
-        (
-            json.dumps([{key: LIST[1][key] for key in LIST[1] if key != "Parameters"}]),
-            "the actions have no parameters: list them with --detail",
-        ),
         ('{"uuid": 1, "uuid": 2}', "uuid: the key 'uuid' is given again (first in line 1)"),
         ("a: &x 1\nb: *x", "plan.yaml:1: a: the anchor or alias 'x': write the value out"),
         ("a: !!python/name:os.system x", "the tag"),
