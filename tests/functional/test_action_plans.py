@@ -192,6 +192,63 @@ def test_after_the_maintenance_of_a_host_its_servers_go_back_to_it(cloud: Cloud)
     assert "already" in again["said"]
 
 
+def test_a_plan_of_watchers_that_names_its_host_by_an_id_empties_it(cloud: Cloud) -> None:
+    """As Watcher 2024.1 to 2025.2 writes the migrations of a host's maintenance."""
+    servers = {
+        "live": cloud.lab.boot("named-live", "compute1"),
+        "cold": cloud.lab.boot("named-cold", "compute1", power="stopped"),
+    }
+    (host,) = [
+        one["id"]
+        for one in cloud.get("/os-hypervisors/detail")["hypervisors"]
+        if one["hypervisor_hostname"] == "compute1"
+    ]
+    plan, close = str(uuid.uuid4()), str(uuid.uuid4())
+    service = {"resource_id": host, "resource_name": "compute1", "state": "disabled"}
+    actions = [
+        watchers("change_nova_service_state", plan, UUID=close, Parents=[], **service),
+        *(
+            watchers(
+                "migrate",
+                plan,
+                Parents=[close],
+                migration_type=kind,
+                source_node=host,
+                resource_name=server["name"],
+                resource_id=server["id"],
+            )
+            for kind, server in servers.items()
+        ),
+    ]
+    about = {"UUID": plan, "Strategy": "host_maintenance", "State": "RECOMMENDED"}
+
+    done = plan_command(cloud, "run", "-", "--wait", text=json.dumps(about) + json.dumps(actions))
+
+    assert done["status"] == 0, done["said"]
+    assert set(shown(cloud, plan)[1].values()) == {"SUCCEEDED"}
+    assert cloud.service("compute1")["status"] == "disabled"
+    cloud.update_service("compute1", status="enabled")
+    where = {kind: cloud.where(server) for kind, server in servers.items()}
+    assert {kind: status for kind, (status, _) in where.items()} == {
+        "live": "ACTIVE",
+        "cold": "SHUTOFF",
+    }
+    assert "compute1" not in {host for _, host in where.values()}
+
+
+def watchers(type_: str, plan: str, **given: object) -> dict[str, object]:
+    """Return an action as Watcher's client shows it; capitals are its columns."""
+    columns = {name: value for name, value in given.items() if name[0].isupper()}
+    return {
+        "UUID": str(uuid.uuid4()),
+        "State": "PENDING",
+        "Action Plan": plan,
+        "Action": type_,
+        "Parameters": {name: value for name, value in given.items() if name not in columns},
+        **columns,
+    }
+
+
 def test_mistral_killed_during_a_plan_goes_on_and_does_each_action_once(cloud: Cloud) -> None:
     servers = [cloud.lab.boot(f"once-{number}", "compute1") for number in range(2)]
     cloud.lab.set_faults({servers[0]["id"]: {"live_migration": {"delay": 6}}})

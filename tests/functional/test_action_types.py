@@ -153,6 +153,7 @@ def test_a_server_of_a_dead_host_is_evacuated(cloud: Cloud) -> None:
     ("why", "prepare", "change", "state", "reason"),
     [
         ("moved", None, {"source_node": "compute5"}, "SKIPPED", "MOVED"),
+        ("unknown", None, {"source_node": "Compute1"}, "FAILED", "UNKNOWN_HOST"),
         ("gone", None, {"resource_id": str(uuid.uuid4())}, "SKIPPED", "GONE"),
         ("paused", "pause", {}, "FAILED", "WRONG_STATE"),
         ("locked", "lock", {}, "FAILED", "LOCKED"),
