@@ -298,6 +298,13 @@ def test_the_list_has_the_packs_own_root_executions_newest_first(api, console, a
     assert [row["ID"] for row in console.json] == ids
 
 
+def test_a_host_that_was_given_by_its_hypervisor_is_listed_by_its_name(api, console):
+    api.execution("e1", "recovery.process.recover", host="compute1.example.org")
+    api.end("e1", state="SUCCEEDED", reason="RECOVERED", details={"host": "compute1"})
+    console.run(ListRecoveries, "--host", "compute1", "-f", "json")
+    assert [(row["ID"], row["Host"]) for row in console.json] == [("e1", "compute1")]
+
+
 def test_the_list_tells_state_and_reason(api, console):
     some_recoveries(api)
     console.run(ListRecoveries, "--host", "compute2", "-f", "json")
