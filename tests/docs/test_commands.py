@@ -10,8 +10,7 @@ import requests
 
 from lab import Lab
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks
-from tests.functional.conftest import HOSTS
-from tests.functional.support import Cloud, wait_for
+from tests.functional.support import HOSTS, Cloud, wait_for
 from tests.programs import BIN, REAL, search_path
 
 # test_mistral_cli.py runs them, and looks at what each block has done; test_rehearsals_guide.py

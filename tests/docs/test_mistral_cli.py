@@ -11,8 +11,7 @@ from lab import Lab
 from lab.process import environment_with
 from tests.docs.documents import ROOT, Block, blocks
 from tests.docs.test_commands import prepare, say
-from tests.functional.conftest import HOSTS
-from tests.functional.support import Cloud, wait_for
+from tests.functional.support import HOSTS, Cloud, wait_for
 from tests.functional.test_pause import paused_evacuation
 from tests.pack import WORKFLOWS
 from tests.programs import BIN, search_path

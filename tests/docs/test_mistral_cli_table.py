@@ -5,8 +5,7 @@ from pathlib import Path
 
 from lab import Lab
 from tests.docs.test_mistral_cli import GUIDE, Session
-from tests.functional.conftest import HOSTS
-from tests.functional.support import Cloud
+from tests.functional.support import HOSTS, Cloud
 from tests.functional.test_action_plans import action, run
 from tests.pack import WORKFLOWS
 

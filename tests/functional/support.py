@@ -1,17 +1,22 @@
 """What the functional tests ask of a cloud. Waiting is always for a state, with a limit."""
 
+import contextlib
 import json
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from keystoneauth1 import adapter
 
+from lab import Lab
 from lab.cell_down import OBSERVER
+from tests import programs
 
 LIMIT = 120  # seconds; what a loaded machine with two cores may take, never what it should
 RECOVER = "recovery.host.recover"
+HOSTS = tuple(f"compute{n}" for n in range(1, 9))
 
 
 @dataclass
@@ -53,6 +58,15 @@ def wait_for(what: str, look: Callable[[], Any], limit: float = LIMIT) -> Any:
             return found
         time.sleep(0.4)  # a look costs a loaded machine more than the wait
     raise AssertionError(f"after {limit} s still not: {what}")
+
+
+@contextlib.contextmanager
+def recovering(lab: Lab) -> Iterator["Cloud"]:
+    """Start a lab and install the pack as its README says; stop it at the end."""
+    with lab:
+        openstack = str(programs.BIN / "openstack")
+        subprocess.run([openstack, "recovery", "sync"], env=lab.env, check=True)
+        yield Cloud(lab)
 
 
 class Cloud:
