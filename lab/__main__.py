@@ -51,7 +51,7 @@ Nova's API: {{"nova": {{"cell_down": true}}}} or {{"nova": {{"drop": [RESOURCE, 
   have partial ones of status UNKNOWN, what needs the database is refused with 500.
   cell_down: for every request; drop: for requests of these resources only
   "once": true   only for the next request of each resource
-  "every": 2     only for each second request of each resource
+  "every": 2     only each second time that the same is asked: method, path, names in the query
   resources: {_filled(cell_down.RESOURCES)}
   Without a slash a resource is everything below it; ID stands for any id. The lab's own requests
   ("server") and those with the header {cell_down.OBSERVER} look past it.

@@ -11,6 +11,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import parse_qsl
 
 from lab.errors import LabError
 
@@ -35,8 +36,9 @@ class Fault:
     """Which requests meet the cell down.
 
     :param given: ``{"cell_down": true}`` for all of them, or ``{"drop": [resource, ...]}`` for
-        those of some resources. With ``"once": true`` only the next request of each resource, with
-        ``"every": n`` each n-th one; each resource has its own count, which starts here.
+        those of some resources. With ``"once": true`` only the next request of each resource; with
+        ``"every": n`` only each n-th request that asks the same (method, path, and the names in the
+        query), so that whoever asks again, or asks several things in turn, gets on.
     :raises LabError: it has another form; a misspelled fault would be none at all.
     """
 
@@ -54,25 +56,28 @@ class Fault:
         self._resources = _resources(given["drop"]) if "drop" in given else None
         self._once = "once" in given
         self._every = _every(given.get("every", 1))
-        self._counts: Counter[str] = Counter()
+        self._met: set[str] = set()
+        self._counts: Counter[tuple[str, ...]] = Counter()
         self._lock = threading.Lock()
 
-    def meets(self, path: str) -> bool:
+    def meets(self, method: str, path: str, query: str = "") -> bool:
         """Count a request; return whether the cell is down for it.
 
         :param path: with the version, such as ``/v2.1/servers/detail``.
         """
-        names = _names(path)
-        if self._resources is not None:
-            names &= self._resources
-        else:
-            names = {name for name in names if "/" not in name}
+        first, whole = _names(path)
+        resources = {first} if self._resources is None else {first, whole} & self._resources
+        names = sorted(name for name, _ in parse_qsl(query, keep_blank_values=True))
         with self._lock:
-            self._counts.update(names)
-            return any(self._is_due(self._counts[name]) for name in names)
+            return bool(resources) and self._is_due(resources, (method, whole, *names))
 
-    def _is_due(self, count: int) -> bool:
-        return count == 1 if self._once else count % self._every == 0
+    def _is_due(self, resources: set[str], question: tuple[str, ...]) -> bool:
+        if self._once:
+            due = resources - self._met
+            self._met |= resources
+            return bool(due)
+        self._counts[question] += 1
+        return self._counts[question] % self._every == 0
 
 
 def _resources(given: object) -> set[str]:
@@ -92,12 +97,10 @@ def _every(given: object) -> int:
     return given
 
 
-def _names(path: str) -> set[str]:
-    """Return what a request may be called: its first element, and its path with ID for ids."""
-    elements = [part for part in path.split("/") if part][1:]
-    if not elements:
-        return set()
-    return {elements[0], "/".join(_ID.sub("ID", part) for part in elements)}
+def _names(path: str) -> tuple[str, str]:
+    """Return the first element of a path below the version, and all of it, with ID for ids."""
+    elements = [_ID.sub("ID", part) for part in path.split("/") if part][1:]
+    return elements[0] if elements else "", "/".join(elements)
 
 
 class CellDown:
@@ -112,7 +115,8 @@ class CellDown:
 
     def __call__(self, environ, start_response):
         fault = self._current()
-        if fault is None or _header(OBSERVER) in environ or not fault.meets(environ["PATH_INFO"]):
+        if fault is None or _header(OBSERVER) in environ or not fault.meets(
+                environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"]):
             return self._application(environ, start_response)
         with _cut_off():
             return self._application(environ, start_response)

@@ -225,7 +225,7 @@ def test_a_cell_that_is_down_has_partial_records_no_records_or_a_refusal(lab, in
 
 
 def test_a_cell_may_be_down_for_some_requests_of_some_resources(lab, injected, nova):
-    """Once, or for each second request of a resource; the lab's own requests look past it."""
+    """Once, or each second time that the same is asked; the lab's own requests look past it."""
     server = lab.boot("at-hand", "compute2")
     injected({"nova": {"drop": ["servers/detail", "os-services"], "every": 2}})
     path = "/servers/detail?name=at-hand"

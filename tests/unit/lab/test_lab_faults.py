@@ -18,7 +18,7 @@ def none_is_left():
 def met(fault, *paths):
     """Return for each of these requests, in their order, whether it meets the cell down."""
     fault = cell_down.Fault(fault)
-    return [fault.meets(path) for path in paths]
+    return [fault.meets("GET", *path.split("?")) for path in paths]
 
 
 def test_a_cell_that_is_down_is_down_for_all_requests():
@@ -54,19 +54,24 @@ def test_once_is_the_next_request_of_each_resource():
     assert met({"cell_down": True, "once": True}, *paths) == [True, False, True, False, False]
 
 
-def test_every_second_request_of_each_resource_meets_it():
-    migrations, servers = "/v2.1/os-migrations", "/v2.1/servers/detail"
-    paths = [migrations, servers, migrations, servers, migrations, migrations]
-    fault = {"drop": ["os-migrations", "servers/detail"], "every": 2}
-    assert met(fault, *paths) == [False, False, True, True, False, True]
+def test_every_second_time_that_the_same_is_asked():
+    """So nobody who asks two things in turn misses the same one for ever."""
+    of_host, of_server = "?source_compute=compute1", f"?instance_uuid={UUID}&limit="
+    fault = {"drop": ["os-migrations"], "every": 2}
+    paths = [f"/v2.1/os-migrations{query}" for query in 3 * [of_host, of_server]]
+    assert met(fault, *paths) == [False, False, True, True, False, False]
+    assert met(fault, *paths[:1], "/v2.1/os-migrations?source_compute=compute2") == [False, True]
+    fault = cell_down.Fault({"cell_down": True, "every": 2})
+    assert [fault.meets(method, SERVER) for method in ("GET", "PUT", "GET")] == [
+        False, False, True]
 
 
 def test_counts_begin_anew_when_faults_are_replaced():
     fault = {"nova": {"drop": ["os-migrations"], "once": True}}
     for _ in range(2):
         faults.replace(fault)
-        assert faults.of_cell().meets("/v2.1/os-migrations")
-        assert not faults.of_cell().meets("/v2.1/os-migrations")
+        assert faults.of_cell().meets("GET", "/v2.1/os-migrations")
+        assert not faults.of_cell().meets("GET", "/v2.1/os-migrations")
     faults.replace({})
     assert faults.of_cell() is None
 
@@ -111,9 +116,10 @@ def test_only_the_thread_of_a_request_that_meets_the_fault_is_cut_off():
         return []
 
     application = cell_down.CellDown(api, lambda: fault)
+    request = {"REQUEST_METHOD": "GET", "QUERY_STRING": ""}
     for path in ("/v2.1/os-services", "/v2.1/os-migrations"):
-        application({"PATH_INFO": path}, None)
-    application({"PATH_INFO": "/v2.1/os-services", "HTTP_X_LAB_OBSERVER": "a test"}, None)
+        application({**request, "PATH_INFO": path}, None)
+    application({**request, "PATH_INFO": "/v2.1/os-services", "HTTP_X_LAB_OBSERVER": "us"}, None)
 
     assert seen == [("/v2.1/os-services", True), ("/v2.1/os-migrations", False),
                     ("/v2.1/os-services", False)]
