@@ -67,7 +67,7 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
     # newline=None: the same line ends as in a file opened as text, and no others
     for number, raw in enumerate(io.StringIO(text, newline=None), start=1):
         line = raw.rstrip()
-        place = _place(file, number, section or "", option.name if option else "")
+        place = place_in(file, number, section or "", option.name if option else "")
         if line.startswith((" ", "\t")):
             if not is_open and not is_orphaned:
                 problems.append(_orphan(place, option))
@@ -80,7 +80,7 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
         is_open = is_orphaned = False
         if line.startswith("["):
             option, section = None, line[1:].removesuffix("]")
-            here = _place(file, number, section)
+            here = place_in(file, number, section)
             ini.sections.append((section, here))
             if not line.endswith("]") or not section:
                 problems.append(Problem(here, f"{shown(line)} is no section: write [name]"))
@@ -94,7 +94,7 @@ def read_ini(text: str, file: str, problems: list[Problem]) -> Ini:
     return ini
 
 
-def _place(file: str, line: int, section: str, option: str = "") -> Place:
+def place_in(file: str, line: int, section: str, option: str = "") -> Place:
     """Return a place whose path is such as ``[section] option``."""
     parts = (f"[{legible(section)}]" if section else "", legible(option))
     return Place(file, line, " ".join(part for part in parts if part))
@@ -106,12 +106,12 @@ def _assignment(
     mark = min((line.find(mark) for mark in ":=" if mark in line), default=-1)
     if mark < 0:
         hint = "neither a [section], nor option = value, nor a # comment"
-        problems.append(Problem(_place(file, number, section), f"{shown(line)} is {hint}"))
+        problems.append(Problem(place_in(file, number, section), f"{shown(line)} is {hint}"))
         return None
     name, value = line[:mark].strip(), line[mark + 1 :].strip()
     if value and value[0] == value[-1] and value[0] in "\"'":
         value = value[1:-1]
-    place = _place(file, number, section, name)
+    place = place_in(file, number, section, name)
     if not name:
         problems.append(Problem(place, f"{shown(line)} has no option name before {line[mark]!r}"))
     return IniOption(section, name, place, [value])

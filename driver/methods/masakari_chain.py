@@ -145,6 +145,13 @@ class _Reader:
         self._problems.append(Problem(self._option.at(token.offset), message))
 
 
+def depth(line: str) -> int:
+    """Return how many more brackets a line of a chain opens than it closes."""
+    marks = [token.mark for token in _tokens(line)]
+    opened, closed = (sum(map(marks.count, pair)) for pair in ("[{", "]}"))
+    return opened - closed
+
+
 def _tokens(text: str) -> Iterator[_Token]:
     for match in _TOKENS.finditer(text):
         kind = str(match.lastgroup)

@@ -6,6 +6,7 @@ All other sections are the operator's own and not looked at.
 import difflib
 from collections.abc import Iterator
 
+from driver.methods.indentation import indented
 from driver.methods.ini import Ini, IniOption, read_ini
 from driver.methods.masakari_chain import read_chain
 from driver.methods.model import FAILURES, MethodChain
@@ -27,6 +28,7 @@ def read_masakari_ini(text: str, file: str, problems: list[Problem]) -> dict[str
     :param problems: what is wrong is added here.
     :returns: the chains that it gives, by failure; of a broken one what could be read of it.
     """
+    text = indented(text, file, SECTION, OPTIONS, problems)
     ini = read_ini(text, file, problems)
     options = [one for one in ini.options if one.section.lower() == SECTION and one.name]
     problems += [*_wrong_sections(ini, file), *_wrong_options(options)]

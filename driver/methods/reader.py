@@ -4,13 +4,18 @@ import re
 from collections.abc import Mapping
 
 from driver.methods.defaults import default_chain
-from driver.methods.masakari_ini import read_masakari_ini
+from driver.methods.masakari_ini import OPTIONS, SECTION, read_masakari_ini
 from driver.methods.methods_yaml import read_methods_yaml
 from driver.methods.model import FAILURES, MethodChain, Methods, MethodsError, TaskSettings
 from driver.text.problems import Problem
 
 # A line that is nothing but a [section], closed or not; no line of a mapping in YAML is
 _SECTION = re.compile(r"^\[[^\],:]*\]?[ \t\r]*$", re.MULTILINE)
+# What Masakari's guide prints, pasted as the first thing: indented, or without its section
+_PASTED = re.compile(
+    rf"(?:[ \t]*(?:[#;].*)?\n)*[ \t]*(?:\[{SECTION}\]|(?:{'|'.join(OPTIONS)})[ \t]*=)",
+    re.IGNORECASE,
+)
 
 
 def read_methods(text: str, file: str) -> Methods:
@@ -25,7 +30,7 @@ def read_methods(text: str, file: str) -> Methods:
     problems: list[Problem] = []
     chains: Mapping[str, MethodChain]
     tasks: Mapping[str, TaskSettings] = {}
-    if _SECTION.search(text):
+    if _SECTION.search(text) or _PASTED.match(text):
         chains = read_masakari_ini(text, file, problems)
     else:
         chains, tasks = read_methods_yaml(text, file, problems)

@@ -22,6 +22,7 @@ PATH = ROOT / "docs/recovery-methods.md"
 GUIDE = PATH.read_text()
 BLOCKS_OF_GUIDE = list(blocks(PATH))
 FILES = [block for block in BLOCKS_OF_GUIDE if block.kind == "yaml"]
+MASAKARIS = [block for block in BLOCKS_OF_GUIDE if block.kind == "ini"]
 EXAMPLES = ROOT / "examples/recovery_methods"
 SCHEMA = json.loads((ROOT / "driver/methods/schema.json").read_text())
 
@@ -48,10 +49,12 @@ def first_names(head: str) -> list[str]:
     return [names(row[0])[0] for row in table(head)]
 
 
-def problems(text: str, known: Catalogue | None = None) -> list[str]:
+def problems(
+    text: str, known: Catalogue | None = None, file: str = "recovery-methods.yaml"
+) -> list[str]:
     """Return what is wrong in a file, as the commands print it."""
     try:
-        methods = read_methods(text, "recovery-methods.yaml")
+        methods = read_methods(text, file)
         compile_methods(methods, resolve(methods, known or mistral()))
     except MethodsError as error:
         return [str(problem) for problem in error.problems]
@@ -67,6 +70,11 @@ def told_of(block: Block) -> list[str]:
 @pytest.mark.parametrize("block", FILES, ids=lambda block: f"line {block.line}")
 def test_a_file_in_the_guide_compiles_or_is_refused_as_the_guide_says(block: Block) -> None:
     assert problems(block.text) == told_of(block)
+
+
+@pytest.mark.parametrize("block", MASAKARIS, ids=lambda block: f"line {block.line}")
+def test_a_file_of_masakaris_in_the_guide_compiles_or_is_refused_as_it_says(block: Block) -> None:
+    assert problems(block.text, file="masakari.conf") == told_of(block)
 
 
 def test_the_guide_shows_the_first_example_as_it_is() -> None:
