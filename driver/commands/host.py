@@ -26,6 +26,7 @@ class RecoverHost(base.Starter):
         parser.add_argument("host", metavar="<host>", help="compute host that failed")
         parser.add_argument(
             "--method",
+            type=str.lower,
             choices=METHODS,
             help="auto: the scheduler picks the destinations; reserved_host: the given spare "
             "hosts, tried in order; auto_priority: auto, then reserved_host; rh_priority: "

@@ -18,7 +18,11 @@ class RecoverInstance(base.Starter):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the server and the inputs of the workflow."""
         parser = super().get_parser(prog_name)
-        parser.add_argument("server", metavar="<server>", help="server that failed (name or ID)")
+        parser.add_argument(
+            "server",
+            metavar="<server>",
+            help="server that failed (name or ID; before a name that begins with a dash put --)",
+        )
         base.add_dry_run(parser)
         parser.add_argument(
             "--all",

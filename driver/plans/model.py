@@ -78,7 +78,7 @@ def choose_rule(
 
 
 def _rule(value: Any, what: str) -> str:
-    if value in RULES:
-        return str(value)
+    if isinstance(value, str) and value.upper() in RULES:
+        return value.upper()
     hint = nearest(value, RULES)
     raise DriverError(f"{what} is {shown(value)}; it can be {listed(RULES)}{hint}")

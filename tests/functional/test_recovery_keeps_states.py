@@ -1,5 +1,7 @@
 """A server is after its recovery what it was before, on a real Mistral and a real Nova."""
 
+import pytest
+
 from tests.functional.support import Cloud
 
 
@@ -67,16 +69,20 @@ def test_servers_with_the_ha_key_are_evacuated_first(cloud: Cloud) -> None:
     assert first["instance_uuid"] == ha["id"]
 
 
+@pytest.mark.claim("every word that masakari takes for true marks a server")
 def test_only_servers_with_the_ha_key_move_when_not_all_are_wanted(cloud: Cloud) -> None:
     plain = cloud.lab.boot("plain", "compute4")
-    ha = cloud.lab.boot("ha-only", "compute4", metadata={"important": "True"})
+    ha = [
+        cloud.lab.boot(f"ha-{word}", "compute4", metadata={"important": word})
+        for word in ("True", "on", "y", "T")
+    ]
     cloud.kill("compute4")
 
     ended = cloud.recover("compute4", evacuate_all=False, ha_metadata_key="important")
 
     assert ended.state == "SUCCESS", ended.state_info
     assert cloud.where(plain)[1] == "compute4"
-    assert cloud.where(ha)[1] != "compute4"
+    assert "compute4" not in [cloud.where(server)[1] for server in ha]
     assert (ended.servers["plain"]["state"], ended.servers["plain"]["reason"]) == (
         "SKIPPED",
         "NOT_HA",

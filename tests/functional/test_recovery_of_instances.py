@@ -129,6 +129,33 @@ def test_what_must_not_be_done_is_refused_with_a_reason(cloud: Cloud) -> None:
     assert [cloud.done(server) for server in twins] == [[], []]
 
 
+ODD_NAMES = (
+    '"web"', "None", "null", "123", "-web", "--", "true", "a=b, c", "wéb \U0001f680",
+    "web[1]|(.*)$", "<% $.dry_run %>", "{{ _.server }}",
+    "11111111-2222-3333-4444-555555555555", "x" * 255,
+)
+
+
+def test_a_server_is_meant_by_its_name_as_it_stands(cloud: Cloud) -> None:
+    web = cloud.lab.boot("web", "compute1", metadata=HA)
+    odd = {
+        name: cloud.lab.boot(name, "compute1", metadata=HA, wait=False) for name in ODD_NAMES
+    }
+    for name, server in odd.items():
+        wait_for(f"{name} is ACTIVE", lambda server=server: cloud.where(server)[0] == "ACTIVE")
+
+    started = {name: cloud.start(RECOVER, server=name, dry_run=True) for name in ODD_NAMES}
+    found = {name: cloud.end_of(one).report["details"]["servers"] for name, one in started.items()}
+    ended = recover(cloud, '"web"')
+
+    assert {name: line["id"] for name, (line,) in found.items()} == {
+        name: server["id"] for name, server in odd.items()
+    }
+    assert ended.reason == "RECOVERED"
+    assert cloud.done(odd['"web"']) == ["stop", "start"]
+    assert cloud.done(web) == []
+
+
 @pytest.mark.parametrize(
     ("operation", "reason", "status"),
     [("power_off", "STOP_FAILED", None), ("power_on", "START_FAILED", "SHUTOFF")],

@@ -29,6 +29,7 @@ MOVED = {
     "reason": "EVACUATED",
     "message": "",
 }
+ODD_NAMES = ('"web"', "'web'", "None", "null", "123", "-5", "a=b", "a b", "{", "<% $.x %>")
 DONE = {"state": "SUCCEEDED", "reason": "RECOVERED", "message": "1 server was moved"}
 FAILED = {"state": "FAILED", "reason": "HOST_UP", "message": "host compute1 is up"}
 
@@ -128,6 +129,9 @@ def test_every_option_becomes_an_input_of_the_workflow(api, console):
                 "start_timeout": 8,
             },
         ),
+        (RecoverInstance, ["--", "-web"], {"server": "-web"}),
+        *[(RecoverInstance, [name], {"server": name}) for name in ODD_NAMES],
+        (RecoverHost, ["c1", "--method", "RH_Priority"], {"host": "c1", "method": "rh_priority"}),
         (RecoverProcess, ["c1", "nova-compute"], {"host": "c1", "process": "nova-compute"}),
         (
             RecoverProcess,

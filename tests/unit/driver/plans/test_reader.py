@@ -274,6 +274,8 @@ def test_reader_and_schema_are_of_one_mind(plan):
         (None, None, {"other": "ANY"}, "ALWAYS"),
         (None, "ALWAYS", {"s": "ANY"}, "ALWAYS"),
         ("ANY", "ALWAYS", {}, "ANY"),
+        ("any", None, None, "ANY"),
+        (None, None, {"s": "Any"}, "ANY"),
     ],
 )
 def test_the_rule_is_the_one_given_or_the_plans_or_the_strategys(given_, own_, rules, rule):
@@ -284,7 +286,7 @@ def test_the_rule_is_the_one_given_or_the_plans_or_the_strategys(given_, own_, r
 @pytest.mark.parametrize(
     ("given_", "settings_", "says"),
     [
-        ("any", {}, "the rule that was given is 'any'; it can be ALWAYS, ANY; did you mean 'ANY'?"),
+        ("AN", {}, "the rule that was given is 'AN'; it can be ALWAYS, ANY; did you mean 'ANY'?"),
         (None, {"action_execution_rule": {"s": 1}}, "action_execution_rule of strategy 's' is 1"),
         (None, {"action_execution_rule": ["s"]}, "must be a mapping of strategies to rules"),
     ],
