@@ -16,7 +16,7 @@ from mistral_actions.recovery_plan import InstancePlan, ServerOnHost
 from mistral_actions.servers import lines, settings
 from mistral_actions.servers.others import refuse_a_second
 from mistral_actions.servers.records import newest_action
-from mistral_actions.servers.state import has_key, is_our_lock
+from mistral_actions.servers.state import has_key, is_our_lock, lacks_key
 from mistral_actions.services.nova import Nova
 from mistral_actions.services.records import Record
 
@@ -172,7 +172,7 @@ def _why_not(server: dict[str, Any], options: dict[str, Any]) -> tuple[str, str]
         return why
     key = options["ha_metadata_key"]
     if not (options["process_all_instances"] or has_key(server, key)):
-        return "NOT_HA", f"it has no metadata {key}=True, and process_all_instances is not set"
+        return "NOT_HA", f"{lacks_key(server, key)}, and process_all_instances is not set"
     return None
 
 

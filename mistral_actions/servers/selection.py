@@ -12,7 +12,7 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.recovery_plan import HostPlan, Options, Selection, ServerBefore
 from mistral_actions.servers.lines import server_line
-from mistral_actions.servers.state import has_key, is_our_lock
+from mistral_actions.servers.state import has_key, is_our_lock, lacks_key
 from mistral_actions.services.nova import Nova
 from mistral_actions.services.records import Record
 
@@ -135,7 +135,7 @@ def _why_not(server: dict[str, Any], one: ServerBefore, options: Options) -> tup
     if one["was"] == "error" and options["ignore_error_servers"]:
         return "IN_ERROR", "it was in error before, and ignore_error_servers is set"
     if not one["ha"] and not options["evacuate_all"]:
-        return "NOT_HA", f"it has no metadata {options['ha_metadata_key']}=True"
+        return "NOT_HA", lacks_key(server, options["ha_metadata_key"])
     return None
 
 

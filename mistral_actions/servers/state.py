@@ -40,6 +40,12 @@ def has_key(server: dict[str, Any], key: str) -> bool:
     return bool(strutils.bool_from_string(inputs.bare(server["metadata"].get(key))))
 
 
+def lacks_key(server: dict[str, Any], key: str) -> str:
+    """Return why a server does not count as one with the HA key, as a clause."""
+    value = server["metadata"].get(key)
+    return f"it has no metadata {key}=True" + (f", but {value[:40]!r}" if value else "")
+
+
 def is_our_lock(server: dict[str, Any], host: str = "") -> bool:
     """Say whether a recovery (of this host, if one is named) has locked the server."""
     reason, ours = server.get("locked_reason") or "", LOCK_REASON.format(host=host)

@@ -193,6 +193,13 @@ def test_only_servers_with_the_key_are_recovered_unless_all_are(nova, metadata, 
     assert told["state"] == ("SKIPPED" if reason == "NOT_HA" else "FAILED")
 
 
+def test_a_server_whose_key_has_another_word_is_left_alone_and_the_word_is_told(nova):
+    add(nova, metadata={"HA_Enabled": "enabled"})
+    told = planned(nova)["report"]
+    assert told["reason"] == "NOT_HA"
+    assert "it has no metadata HA_Enabled=True, but 'enabled'" in told["message"]
+
+
 @pytest.mark.parametrize(
     ("state", "says"),
     [
