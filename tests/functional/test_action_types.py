@@ -120,13 +120,16 @@ def test_a_compute_service_is_disabled_and_enabled(cloud: Cloud) -> None:
     assert cloud.done(server) == []
 
 
-def test_a_hypervisors_name_stands_for_its_host(cloud: Cloud) -> None:
+@pytest.mark.parametrize("dropped", [[], ["os-hypervisors/detail"], ["os-services"]])
+@pytest.mark.claim("a hypervisor that one answer of nova lacks stands for its host")
+def test_a_hypervisors_name_stands_for_its_host(cloud: Cloud, faults, dropped: list[str]) -> None:
     (hypervisor,) = [
         one
         for one in cloud.get("/os-hypervisors/detail")["hypervisors"]
         if one["service"]["host"] == "compute4"
     ]
     change = {"resource_id": hypervisor["id"], "state": "offline"}
+    faults({"nova": {"drop": dropped, "once": True}} if dropped else {})
 
     ended = carry_out(cloud, "change_nova_service_state", **change)
 
