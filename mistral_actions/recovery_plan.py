@@ -85,14 +85,15 @@ class EvacuationPlan(Selection):
 class HostPlan(EvacuationPlan):
     """The plan of the recovery of a host.
 
-    `service` is the id of its nova-compute, `heartbeat` the time of the last one that Nova knew.
+    `service` is the id of its nova-compute, `heartbeat` the time of the last one that Nova knew:
+    null if there was none.
     """
 
     go_on: bool
     method: str
     reserved_hosts: list[str]
     service: str
-    heartbeat: str
+    heartbeat: str | None
 
 
 class RecoveryPlan(TypedDict):

@@ -4,7 +4,7 @@ from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck, named
-from mistral_actions.errors import BadInput, Conflict, NotFound, Refused, Rejected
+from mistral_actions.errors import Conflict, Forbidden, NotFound, Refused, Rejected
 from mistral_actions.services.block_storage import BlockStorage, block_storage_of
 from mistral_actions.steps import PolledStep, Todo
 
@@ -56,7 +56,7 @@ class CheckVolumeMigrate(ActionCheck):
     def _migrate(self, cinder: BlockStorage, volume: dict[str, Any]) -> VolumeTodo | dict[str, Any]:
         pool = self._parameter("destination_node", _pool)
         if volume.get(_HOST) is None:
-            raise BadInput("Cinder does not show the pool of a volume: this needs its admin.")
+            raise Forbidden("Cinder does not show the pool of a volume: this needs its admin.")
         if is_in(volume, pool):
             text = f"{self._name} is in {volume[_HOST]}."
             return self._ended("SKIPPED", "NOTHING_TO_DO", text)

@@ -10,7 +10,7 @@ from mistral_actions import steps
 from mistral_actions.errors import Failed, RecoveryError, Refused, Report, report
 from mistral_actions.nodes import preparation
 from mistral_actions.nodes.plans import HostTried, MigrationPlan
-from mistral_actions.recovery_plan import EvacuationPlan, Options
+from mistral_actions.recovery_plan import EvacuationPlan, Options, Server
 from mistral_actions.servers import selection
 from mistral_actions.servers.hosts import Hosts, silence
 from mistral_actions.servers.moves import migration, move_todo
@@ -176,7 +176,10 @@ class NextTry:
         found = selection.select(self.nova, here, options, [])
         if self.before and found["adopted"]:
             return self._wait(f"Nova still evacuates {self._name} from {here}")
-        mine = [one for one in found["servers"] if one["id"] == self.server["id"]]
+        mine = [one for one in found["servers"] if self._is_mine(one)]
+        if not mine and (never := [one for one in found["left_out"] if self._is_mine(one)]):
+            text = f"{self._name} is not evacuated: {never[0]['message']}. Nothing was changed."
+            raise Refused(text, "WRONG_STATE")
         if not mine:
             return self._wait(f"Nova does not list {self._name} on {here} (any more)")
         plan = self._planned("evacuate", host)
@@ -195,6 +198,9 @@ class NextTry:
             "evacuation": first,
             "tried_before": found["tried_before"],
         }
+
+    def _is_mine(self, one: Server) -> bool:
+        return bool(one["id"] == self.server["id"])
 
     def _planned(self, step: str, host: str | None) -> MigrationPlan:
         text = f"{self._name} is to be moved from {self.at_first['host']}."

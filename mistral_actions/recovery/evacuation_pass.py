@@ -4,6 +4,10 @@ A pass keeps no memory. Whatever process runs it next finds the same answer in N
 has been started if it has a migration record of this attempt, it has been restored when it
 carries our lock no more.
 
+What is not in a list proves nothing: Nova leaves out what lies in a cell that does not answer at
+that moment. So a server is started only if it was seen on the host, idle, after the records were
+read; and the end is told only of servers that were seen as they shall be, unlocked.
+
 Nova does not refuse to evacuate a server that is being evacuated, and then both fail. So two
 passes must never write at once: a pass stops writing after `PASS_SECONDS`, long before Mistral
 takes its process for dead and starts another one.
@@ -27,17 +31,22 @@ from mistral_actions.errors import (
     report,
 )
 from mistral_actions.recovery.evacuation_messages import failure_message, success_message
-from mistral_actions.recovery.evacuation_records import MOVED, EvacuationRecords, why_failed
+from mistral_actions.recovery.evacuation_records import (
+    MOVED,
+    SLACK,
+    EvacuationRecords,
+    why_failed,
+)
 from mistral_actions.recovery_plan import EvacuationPlan, ServerBefore, ServerLine
 from mistral_actions.servers.lines import server_line
 from mistral_actions.servers.selection import FAILED
-from mistral_actions.servers.state import LOCK_REASON, is_our_lock
+from mistral_actions.servers.state import LOCK_REASON, host_of, is_our_lock
 from mistral_actions.services.nova import Nova
+from mistral_actions.services.records import Record
 
 PASS_SECONDS = 5  # less than any sensible [action_heartbeat] of Mistral
 EVACUABLE = {"active", "stopped", "error"}
 PENDING_STATES = ("PENDING", "RUNNING")
-SLACK = 5  # seconds between the clocks of Nova's services
 
 
 class EvacuationPass:
@@ -68,7 +77,7 @@ class EvacuationPass:
         self.deadline = time.monotonic() + PASS_SECONDS
         self.lines: dict[str, ServerLine] = {}
         self.records: EvacuationRecords
-        self.overdue: list[ServerBefore] = []
+        self.overdue: dict[str, ServerBefore] = {}
 
     def run(self) -> dict[str, Any]:
         """Do the pass; return counts, and the report when nothing is left to do.
@@ -82,7 +91,8 @@ class EvacuationPass:
         self._restore()
         if self.begin:
             self._start_missing()
-        self._give_up_on_overdue()
+        if not self._left:
+            self._see_the_end()
         return self._result()
 
     # ---- what has happened
@@ -114,32 +124,58 @@ class EvacuationPass:
 
     # ---- bring back what a server was, then take our lock off
     def _restore(self) -> None:
-        ended = {"MOVED", "FAILED"}
-        waiting = [s for s in self.plan["servers"] if self.lines[s["id"]]["state"] in ended]
+        waiting = self._ended()
         if not waiting:
             return
-        marked = {}
+        marked: dict[str, Record] = {}
         if self.options["lock_servers"]:
             found = self.nova.locked_servers(_a_day_before(self.plan["since"]))
             marked = {server["id"]: server for server in found}
         for server in waiting:
-            if self._late:
-                self._set(server, "RUNNING", "RESTORING", to=self.lines[server["id"]]["to"])
-                continue
-            seen = marked.get(server["id"])
-            unmarked = self.records.to_be_restored(server) and not self._locks(server)
-            if seen is None and (unmarked or server.get("moved")):
-                with contextlib.suppress(NotFound):
-                    seen = self.nova.server(server["id"])
-            if seen is not None:
-                # what changed since the look is seen in the next pass, or the server is gone
-                with contextlib.suppress(NotFound, Conflict):
-                    self._restore_one(server, seen)
+            if server["id"] in marked or server.get("moved") or self._is_unmarked(server):
+                self._look_after(server, marked.get(server["id"]))
+
+    def _see_the_end(self) -> None:
+        """Look at each server once more: none is done that was not seen as it shall be."""
+        found = self.nova.changed_servers(self.plan["since"])
+        seen = {server["id"]: server for server in found if server.get("status") != "DELETED"}
+        for server in self._ended():
+            self._look_after(server, seen.get(server["id"]))
+        if not self._left:
+            for server in self.overdue.values():
+                if self._locks(server):
+                    with contextlib.suppress(NotFound):
+                        self._unlock(server)
+
+    def _ended(self) -> list[ServerBefore]:
+        ended = {"MOVED", "FAILED"}
+        return [one for one in self.plan["servers"] if self.lines[one["id"]]["state"] in ended]
+
+    def _look_after(self, server: ServerBefore, seen: Record | None) -> None:
+        """Do the next step of a server whose evacuation has ended, as it was seen or is now.
+
+        One that nobody has locked is its user's again.
+        """
+        if self._late:
+            self._set(server, "RUNNING", "RESTORING", to=self.lines[server["id"]]["to"])
+            return
+        # what changed since the look is seen in the next pass, or the server is gone
+        with contextlib.suppress(NotFound, Conflict):
+            seen = seen or self.nova.server(server["id"])
+            if self._is(server, "MOVED") and host_of(seen) == self.host:
+                why = "Nova has recorded that it was moved, and shows it where it was"
+                self._set(server, "FAILED", ("NOT_MOVED", why))
+            if seen["locked"] or self._is_unmarked(server):
+                self._restore_one(server, seen)
+
+    def _is_unmarked(self, server: ServerBefore) -> bool:
+        """Say whether it is to be made what it was although no lock of ours tells so."""
+        return self.records.to_be_restored(server) and not self._locks(server)
 
     def _locks(self, server: ServerBefore) -> bool:
         return bool(self.options["lock_servers"] and not server["locked"])
 
-    def _restore_one(self, server: ServerBefore, seen: dict[str, Any]) -> None:
+    def _restore_one(self, server: ServerBefore, seen: Record) -> None:
         line = self.lines[server["id"]]
         if line["state"] == "MOVED" and (body := _next_step(server["was"], seen)) is not None:
             if self._worth_a_try(server, seen, body):
@@ -150,13 +186,12 @@ class EvacuationPass:
             why = f"it is {seen['OS-EXT-STS:vm_state']}, and was {server['was']}"
             self._set(server, "MOVED", ("NOT_RESTORED", why), to=line["to"])
         if line["reason"] == "TIMED_OUT":
-            self.overdue.append(server)  # it may arrive yet, and its lock says: to be restored
+            # it may arrive yet, and its lock says: to be restored
+            self.overdue[server["id"]] = server
         elif is_our_lock(seen, self.host):
             self._unlock(server)
 
-    def _worth_a_try(
-        self, server: ServerBefore, seen: dict[str, Any], body: dict[str, Any]
-    ) -> bool:
+    def _worth_a_try(self, server: ServerBefore, seen: Record, body: dict[str, Any]) -> bool:
         """Say yes for a while after the move, and later if nobody has tried it yet."""
         arrived = self.records.last_move(server).get("updated_at") or self.plan["since"]
         if self.records.age(arrived) <= self._patience:
@@ -164,13 +199,6 @@ class EvacuationPass:
         if body:
             return self.records.age(seen["updated"]) + SLACK >= self.records.age(arrived)
         return self.records.age(seen["updated"]) <= self._patience
-
-    def _give_up_on_overdue(self) -> None:
-        if not any(line["state"] in PENDING_STATES for line in self.lines.values()):
-            for server in self.overdue:
-                if self._locks(server):
-                    with contextlib.suppress(NotFound):
-                        self._unlock(server)
 
     def _unlock(self, server: ServerBefore) -> None:
         self.nova.act(server["id"], f"unlocking {server['name']}", {"unlock": None})
@@ -185,53 +213,78 @@ class EvacuationPass:
 
     # ---- start what is missing
     def _start_missing(self) -> None:
-        running = sum(line["state"] == "RUNNING" for line in self.lines.values())
-        for server in self.plan["servers"]:
-            if running >= self.options["concurrency"] or self._late:
-                return
-            if self.lines[server["id"]]["state"] == "PENDING":
-                self._start(server)
-                if self.lines[server["id"]]["state"] == "PENDING":
-                    return  # it is late, or the host is up
-                running += self.lines[server["id"]]["state"] == "RUNNING"
+        while (these := self._next_to_start()) and not self._late:
+            seen = self._seen_on_the_host(these)
+            for server in these:
+                self._start(server, seen.get(server["id"]))
+                if self._is(server, "PENDING"):
+                    return  # it is late, Nova does not show all, or the host is up
 
-    def _start(self, server: ServerBefore) -> None:
+    def _next_to_start(self) -> list[ServerBefore]:
+        running = sum(line["state"] == "RUNNING" for line in self.lines.values())
+        room = max(0, self.options["concurrency"] - running)
+        return [one for one in self.plan["servers"] if self._is(one, "PENDING")][:room]
+
+    def _is(self, server: ServerBefore, *states: str) -> bool:
+        return self.lines[server["id"]]["state"] in states
+
+    def _seen_on_the_host(self, these: list[ServerBefore]) -> dict[str, Record]:
+        """Return what Nova shows now of servers: by one list, if they are more than one."""
+        found = self.nova.servers_on(self.host) if len(these) > 1 else []
+        return {server["id"]: server for server in found}
+
+    def _start(self, server: ServerBefore, seen: Record | None) -> None:
         try:
-            if self._locks(server):
-                lock = {"locked_reason": LOCK_REASON.format(host=self.host)}
-                self.nova.act(server["id"], f"locking {server['name']}", {"lock": lock})
-            if self._late:  # locking was slow: another process may be at work
-                return
-            try:
-                self._evacuate(server)
-            except (Conflict, Rejected) as error:
-                self._look_again(server, error)
+            seen = seen or self.nova.server(server["id"])
+            if self._may_be_evacuated(server, seen):
+                self._lock(server, seen)
+                self._ask_for_evacuation(server)
         except NotFound as error:
             self._not_found(server, error)
-        except Forbidden:
+        except (Forbidden, Refused):
+            self._leave(server)
+            raise
+        if self._is(server, "SKIPPED", "FAILED"):
+            self._leave(server)
+
+    def _lock(self, server: ServerBefore, seen: Record) -> None:
+        if self._locks(server) and not is_our_lock(seen, self.host):
+            lock = {"locked_reason": LOCK_REASON.format(host=self.host)}
+            self.nova.act(server["id"], f"locking {server['name']}", {"lock": lock})
+
+    def _leave(self, server: ServerBefore) -> None:
+        """Take the lock off a server that is not evacuated."""
+        if self._locks(server):
             with contextlib.suppress(NovaError):
                 self._unlock(server)
-            raise
-        if self.lines[server["id"]]["state"] in ("SKIPPED", "FAILED") and self._locks(server):
-            with contextlib.suppress(NotFound):
-                self._unlock(server)
 
-    def _look_again(self, server: ServerBefore, error: Conflict | Rejected) -> None:
-        """Nova refused, so the server is not what it was: see what it is."""
-        seen = self.nova.server(server["id"])
-        host, task = seen["OS-EXT-SRV-ATTR:host"], seen["OS-EXT-STS:task_state"] or ""
-        if host != self.host and self.records.is_followed(server):
-            self._set(server, "RUNNING", "EVACUATING", to=host)
+    def _may_be_evacuated(self, server: ServerBefore, seen: Record) -> bool:
+        """Say whether a server is on the host, and not under way already; else set its line."""
+        host, task = host_of(seen), seen["OS-EXT-STS:task_state"] or ""
+        if host != self.host and self.records.asked_for(server):
+            self._set(server, "RUNNING", "EVACUATING", to=host)  # its record is seen next time
         elif host != self.host:
             self._set(server, "SKIPPED", ("MOVED_BY_OTHERS", f"it is on {host}"), to=host)
         elif task == "deleting":
             self._set(server, "SKIPPED", ("DELETED", "it is being deleted"))
         elif task.startswith("rebuild"):
-            self._set(server, "RUNNING", "EVACUATING")  # its record is seen in the next pass
-        elif isinstance(error, Conflict) and seen["OS-EXT-STS:vm_state"] not in EVACUABLE:
-            self._evacuate_from_error(server)
-        else:
-            self._refused(server, error)
+            self._set(server, "RUNNING", "EVACUATING")  # its record is seen next time
+        else:  # no record at all: have there been some, and Nova does not show them?
+            return not (self.records.none and self.records.asked_for(server))
+        return False
+
+    def _ask_for_evacuation(self, server: ServerBefore) -> None:
+        if self._late:  # what came before was slow: another process may be at work
+            return
+        try:
+            self._evacuate(server)
+        except (Conflict, Rejected) as error:
+            seen = self.nova.server(server["id"])  # it is not what it was
+            if self._may_be_evacuated(server, seen):
+                if isinstance(error, Conflict) and seen["OS-EXT-STS:vm_state"] not in EVACUABLE:
+                    self._evacuate_from_error(server)
+                else:
+                    self._refused(server, error)
 
     def _evacuate_from_error(self, server: ServerBefore) -> None:
         """Evacuate a paused, rescued, resized, ... server: Nova does it from ERROR only."""
@@ -261,8 +314,6 @@ class EvacuationPass:
         if self.nova.compute_service(self.host)["state"] != "up":
             self._set(server, "FAILED", ("REFUSED", error.message))
         elif all(line["state"] != "RUNNING" for line in self.lines.values()):
-            if self._locks(server):
-                self._unlock(server)
             raise Refused(
                 f"{self.host} came back while it was being recovered: {error.message}",
                 "HOST_UP",
@@ -270,10 +321,14 @@ class EvacuationPass:
             )
 
     # ---- tell
+    @property
+    def _left(self) -> int:
+        return sum(line["state"] in PENDING_STATES for line in self.lines.values())
+
     def _result(self) -> dict[str, Any]:
         lines = list(self.lines.values())
         counts = Counter(line["state"] for line in lines)
-        left = sum(counts[state] for state in PENDING_STATES)
+        left = self._left
         result = {
             "finished": not left,
             "total": len(lines),
@@ -299,7 +354,7 @@ class EvacuationPass:
         return {
             **self.plan["report"]["details"],
             "servers": [*self.lines.values(), *self.plan["left_out"]],
-            "newest_migration": self.records.newest_id(),
+            "newest_migration": max(self.tried_before, self.records.newest_id()),
         }
 
     def _explain(self) -> None:
@@ -311,7 +366,7 @@ class EvacuationPass:
                     line["message"] = fault.get("message", "")
 
 
-def _next_step(was: str, seen: dict[str, Any]) -> dict[str, Any] | None:
+def _next_step(was: str, seen: Record) -> dict[str, Any] | None:
     """Return the server action that makes it what it was; {} to wait, None if it is."""
     state = seen["OS-EXT-STS:vm_state"]
     if state == was:

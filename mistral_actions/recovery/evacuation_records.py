@@ -8,6 +8,7 @@ from mistral_actions.servers.selection import FAILED
 from mistral_actions.services.nova import Nova
 
 MOVED = {"done", "completed"}
+SLACK = 5  # seconds between the clocks of Nova's services
 
 
 class EvacuationRecords:
@@ -41,13 +42,22 @@ class EvacuationRecords:
         tried = [r for r in self._of.get(server["id"], []) if r["status"] in FAILED]
         return server["was"] != "active" and bool(server["dirty"] or tried)
 
-    def is_followed(self, server: ServerBefore) -> bool:
-        """Say whether Nova has a newer record of a server by now. Nova: lists evacuations."""
-        known = max((int(r["id"]) for r in self._of.get(server["id"], [])), default=0)
+    def asked_for(self, server: ServerBefore) -> bool:
+        """Say whether somebody asked for an evacuation since the plan was made.
+
+        Nova: looks up what was done with the server. The list of records can lack all of them at
+        a moment; this cannot, see `Nova`.
+        """
+        patience = self.age(self._plan["since"]) + SLACK
         return any(
-            record["instance_uuid"] == server["id"] and int(record["id"]) > known
-            for record in self._nova.evacuations(self._plan["host"])
+            done["action"] == "evacuate" and self.age(done["start_time"]) <= patience
+            for done in self._nova.server_actions(server["id"])
         )
+
+    @property
+    def none(self) -> bool:
+        """Whether there is no record at all: then perhaps Nova has only not shown them."""
+        return not self._of
 
     def newest_id(self) -> int:
         """Return the id of the newest record of all; 0 if there is none."""

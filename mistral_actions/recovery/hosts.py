@@ -89,7 +89,7 @@ class PlanHostRecovery(RecoveryAction):
             "reserved_hosts": options["reserved_hosts"],
             "options": options,
             "service": service["id"],
-            "heartbeat": service["updated_at"],
+            "heartbeat": service.get("updated_at"),  # null: it has never sent one
             "go_on": go_on,
             **found,
             "report": _plan_report(host, dry_run, options, service, found),

@@ -92,10 +92,10 @@ class MoveServer(ServerStep[MoveTodo]):
             if not self._asked(nova, self.todo["asked"]):
                 return self._ask(nova, looked)
             server, record = self._look(nova), self._record(nova)
-            if not record and not busy(server):
+            if not record and not busy(server) and not self._has_moved(server):
                 raise self._did_not_work(nova, server)  # before there was a record of it
         if not record:
-            return self._not_yet(busy(server))
+            return self._not_yet(busy(server) or f"Nova does not show the move of {self._name}")
         return self._watch(nova, record)
 
     def _record(self, nova: Nova) -> dict[str, Any] | None:
@@ -105,6 +105,11 @@ class MoveServer(ServerStep[MoveTodo]):
             if newer and record["migration_type"] == self.todo["kind"]:
                 return record
         return None
+
+    def _has_moved(self, server: dict[str, Any]) -> bool:
+        """Say whether there must be a record of its move, whatever Nova shows."""
+        resized = server["OS-EXT-STS:vm_state"] == "resized"  # on the host where it was, perhaps
+        return resized or host_of(server) != self.todo["source"]
 
     def _watch(self, nova: Nova, record: dict[str, Any]) -> dict[str, Any]:
         status = record["status"]
@@ -179,7 +184,9 @@ class AbortMigration(ServerStep[MoveTodo]):
             return {"finished": True, "abort_error": error.message}
         except (Conflict, Rejected, NotFound) as error:
             status = [one["status"] for one in nova.migrations(self._id) if self._is(one)]
-            refused = bool(status) and status[0] in ABORTABLE  # else it ended by itself
+            if not status:
+                raise Unavailable(f"{error.message} Nova does not show it now.") from None
+            refused = status[0] in ABORTABLE  # else it ended by itself
             return {"finished": True, "abort_error": error.message if refused else None}
         return {"finished": True, "abort_error": None}
 

@@ -10,8 +10,14 @@ def newest_action(nova: Nova, server_id: str) -> str | None:
 
 
 def newest_migration(nova: Nova, server_id: str) -> int:
-    """Return the id of the newest migration record of a server; 0 if there is none."""
+    """Return the id of the newest migration record of a server; 0 if there is none.
+
+    :raises Unavailable: there seems to be none, and the cell of the server does not answer.
+    """
     records = nova.migrations(server_id)
+    if not records:
+        nova.server(server_id)
+        records = nova.migrations(server_id)
     return int(records[-1]["id"]) if records else 0
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.recovery_plan import HostPlan, Options, Selection, ServerBefore
 from mistral_actions.servers.lines import server_line
-from mistral_actions.servers.state import has_key, is_our_lock, lacks_key
+from mistral_actions.servers.state import has_key, is_our_lock, lacks_key, never_ran
 from mistral_actions.services.nova import Nova
 from mistral_actions.services.records import Record
 
-NEVER = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
+NOT_THERE = {"deleted", "soft-delete", "shelved_offloaded"}  # these have nothing on the host
 KEPT = {"active", "stopped"}  # what an evacuation keeps at our microversion
 OFF = {"stopped", "suspended", "shelved"}  # powered off before: stays off
 SHUTDOWN = 4  # power_state
@@ -127,8 +127,11 @@ def _former_state(server: dict[str, Any], records: list[Record], plans: list[Hos
 
 
 def _why_not(server: dict[str, Any], one: ServerBefore, options: Options) -> tuple[str, str] | None:
-    if server["OS-EXT-STS:vm_state"] in NEVER or server["OS-EXT-STS:task_state"] == "deleting":
+    if server["OS-EXT-STS:vm_state"] in NOT_THERE or server["OS-EXT-STS:task_state"] == "deleting":
         return "DELETED", "it is deleted, or being deleted"
+    if never_ran(server):
+        why = "it was still being built, and has never run: delete it and boot it anew"
+        return "NEVER_RAN", why
     for rule in options["leave_out"]:
         if _matches(rule, server):
             return "LEFT_OUT", f"rule {rule}"
@@ -146,17 +149,28 @@ def _left_unfinished(
     moved = {record["instance_uuid"] for record in records if record["status"] == "done"}
     if not plans or not moved:
         return []
-    marked = {
+    marked = _marked(nova, host, moved) or _marked(nova, host, moved)  # none is no proof, see Nova
+    found: dict[str, ServerBefore] = {}
+    for plan in reversed(plans):  # the newest that knows a server wins
+        found.update({one["id"]: one for one in plan["servers"] if one["id"] in marked})
+    return [{**one, "moved": True} for one in found.values()]
+
+
+def _marked(nova: Nova, host: str, moved: set[str]) -> set[str]:
+    """Return those of these servers that are elsewhere and have the lock of this host's recovery.
+
+    :raises Unavailable: the cell of the host, which is theirs, does not answer.
+    """
+    found = {
         server["id"]
         for server in nova.locked_servers()
         if is_our_lock(server, host)
         and server["id"] in moved
         and server["OS-EXT-SRV-ATTR:host"] != host
     }
-    found: dict[str, ServerBefore] = {}
-    for plan in reversed(plans):  # the newest that knows a server wins
-        found.update({one["id"]: one for one in plan["servers"] if one["id"] in marked})
-    return [{**one, "moved": True} for one in found.values()]
+    if not found:
+        nova.compute_service(host)["state"]
+    return found
 
 
 def _under_way(

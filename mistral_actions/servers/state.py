@@ -16,6 +16,12 @@ def busy(server: dict[str, Any]) -> str:
     return f"Nova shows {server['name']} {state}, {task}" if task else ""
 
 
+def never_ran(server: dict[str, Any]) -> bool:
+    """Say whether a server is still being built, or its build has failed."""
+    launched = server.get("OS-SRV-USG:launched_at", "hidden from the caller")
+    return server["OS-EXT-STS:vm_state"] == "building" or launched is None
+
+
 def is_deleted(server: dict[str, Any]) -> bool:
     """Say whether a server is deleted, or about to be."""
     deleted = server["OS-EXT-STS:vm_state"] in ("deleted", "soft-delete")

@@ -75,15 +75,14 @@ class Nova(Service):
         change = {"status": "disabled", "disabled_reason": reason}
         self._call(doing, "PUT", f"/os-services/{service_id}", tries=0, timeout=10, json=change)
 
-    def servers_on(self, host: str, **more: Any) -> list[Record]:
+    def servers_on(self, host: str) -> list[Record]:
         """Return all servers on a host. `GET /servers/detail?all_tenants=1&host=`.
 
         If there is none: `GET /os-services`, and the list once more.
 
-        :param more: `locked="true"`: only those that are.
         :raises Unavailable: the cell of the host does not answer.
         """
-        query = {"all_tenants": 1, "host": host, **more}
+        query = {"all_tenants": 1, "host": host}
         doing = f"listing the servers on {host}"
         return self._of_host(host, doing, "/servers/detail", "servers", query)
 

@@ -51,7 +51,7 @@ class FakeMoves(FakeNova):
 
     def requests(self, server):
         """Return what was done with a server, oldest first."""
-        return [action for of, action in self.done if of == server["id"]]
+        return [action for of, action, _time in self.done if of == server["id"]]
 
     def advance(self, seconds):
         end = self.now + datetime.timedelta(seconds=seconds)
@@ -73,7 +73,7 @@ class FakeMoves(FakeNova):
             record = next(r for r in self.records if r["id"] == migration_id)
             if record["status"] not in ("queued", "preparing", "running"):
                 raise Rejected(f"Migration {migration_id} state is invalid (HTTP 400)")
-            self.done.append((server_id, "live_migration_cancel"))
+            self._write_down(server_id, "live_migration_cancel")
             if self.abort_works:
                 self._close(record, "cancelled")
 
@@ -99,7 +99,7 @@ class FakeMoves(FakeNova):
         record = self._open(server)
         if server["OS-EXT-STS:vm_state"] != "resized" or record["status"] != "finished":
             raise Conflict("Cannot 'confirmResize' while it is not resized (HTTP 409)")
-        self.done.append((server["id"], "confirmResize"))
+        self._write_down(server["id"], "confirmResize")
         self._change(server, vm_state=record["was"])
         record["status"] = "confirmed"
 
@@ -107,7 +107,7 @@ class FakeMoves(FakeNova):
         if server["OS-EXT-STS:task_state"] or server["OS-EXT-STS:vm_state"] == "resized":
             raise Conflict(f"Cannot '{action}' {server['name']} as it is (HTTP 409)")
         self._change(server, task_state=task)
-        self.done.append((server["id"], NAMES[action]))
+        self._write_down(server["id"], NAMES[action])
         self.moves.append(
             {
                 "server": server,

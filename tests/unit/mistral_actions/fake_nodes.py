@@ -37,7 +37,7 @@ class FakeNodes(FakeMoves):
             raise Rejected("Cannot find image for rebuild (HTTP 400)")
         ends = "stopped" if server["OS-EXT-STS:vm_state"] == "stopped" else "active"
         self._change(server, task_state="rebuilding")
-        self.done.append((server["id"], "rebuild"))
+        self._write_down(server["id"], "rebuild")
         server["powered"] = (self.now.replace(microsecond=0), ends)
 
     def beat(self, *hosts):

@@ -33,6 +33,7 @@ class FakeNova:
     `outcomes` says how the evacuations of a server end, one after the other: `done`, `error` (no
     valid host), `failed` (spawn), `claim` (no room on the destination), `stuck` (never ends).
     `hook(name, arguments)` runs before each call, `afterwards` behind it; both may raise.
+    `shown(name, answer)` returns what is shown of an answer, and may leave out what it likes.
     """
 
     def __init__(self, hosts=("compute1", "compute2", "compute3"), down=("compute1",)):
@@ -42,8 +43,9 @@ class FakeNova:
         self.records = []
         self.outcomes = {}
         self.power_fails = set()  # `stopped`, `active`: servers do not get there
-        self.done = []  # instance actions: (server id, action), oldest first
+        self.done = []  # instance actions: (server id, action, time), oldest first
         self.hook = self.afterwards = lambda name, arguments: None
+        self.shown = lambda name, answer: answer
         self.calls = []
         self.beside_running = []  # servers whose evacuation began while another one ran
         self.most_running = 0
@@ -169,8 +171,8 @@ class FakeNova:
         def look():
             numbered = list(enumerate(self.done))
             return [
-                {"request_id": f"req-{number}", "action": action}
-                for number, (server, action) in reversed(numbered)
+                {"request_id": f"req-{number}", "action": action, "start_time": time}
+                for number, (server, action, time) in reversed(numbered)
                 if server == server_id
             ]
 
@@ -178,6 +180,12 @@ class FakeNova:
 
     def servers_on(self, host):
         return self._call("servers_on", lambda: self._where("OS-EXT-SRV-ATTR:host", host), host)
+
+    def changed_servers(self, since):
+        def look():
+            return [dict(one) for one in self.all.values() if one["updated"] >= since[:19]]
+
+        return self._call("changed_servers", look, since)
 
     def locked_servers(self, since=None):
         return self._call("locked_servers", lambda: self._where("locked", True), since)
@@ -231,7 +239,7 @@ class FakeNova:
         if server["OS-EXT-STS:vm_state"] not in allowed or server["OS-EXT-STS:task_state"]:
             raise Conflict(f"Cannot do this while {server['name']} is as it is (HTTP 409)")
         self._change(server, task_state=task)
-        self.done.append((server["id"], "stop" if ends == "stopped" else "start"))
+        self._write_down(server["id"], "stop" if ends == "stopped" else "start")
         server["powered"] = (self.now + datetime.timedelta(seconds=self.power), ends)
 
     def _evacuate(self, server, body):
@@ -249,9 +257,11 @@ class FakeNova:
         planned = self.outcomes.get(server["id"], [])
         how = planned.pop(0) if planned else "done"
         self._change(server, task_state="rebuilding")
+        self._write_down(server["id"], "evacuate")
         record = self.add_record(server, "accepted", source=source, to=host)
         record["ends"] = (self.now, how)
-        self.most_running = max(self.most_running, len(self.running()))
+        there = [one for one in self.running() if one["instance_uuid"] in self.all]
+        self.most_running = max(self.most_running, len(there))
 
     def _go_on(self, record):
         if record["status"] in ENDED or not record["ends"]:
@@ -295,7 +305,7 @@ class FakeNova:
     def _call(self, name, do, *arguments):
         self.hook(name, arguments)
         self.calls.append((name, arguments))
-        result = do()
+        result = self.shown(name, do())
         self.afterwards(name, arguments)
         if isinstance(result, list):
             return [Record(one, "thing") for one in result]
@@ -308,6 +318,9 @@ class FakeNova:
 
     def _where(self, key, value):
         return [dict(server) for server in self.all.values() if server[key] == value]
+
+    def _write_down(self, server_id, action):
+        self.done.append((server_id, action, stamp(self.now)))
 
     def _change(self, server, **states):
         server.update({f"OS-EXT-STS:{key}": value for key, value in states.items()})

@@ -108,7 +108,7 @@ def test_a_volume_that_is_gone_or_there_already_is_skipped(cinder, answer, given
         (volume(), {"migration_type": "migrate"}, "BAD_INPUT"),
         (volume(), {"migration_type": "retype"}, "BAD_INPUT"),
         (volume(), {"migration_type": "moving"}, "BAD_INPUT"),
-        (volume(host=None), TO_POOL, "BAD_INPUT"),
+        (volume(host=None), TO_POOL, "FORBIDDEN"),
     ],
 )
 def test_a_volume_that_cannot_be_moved_is_refused_and_not_touched(cinder, answer, given, reason):

@@ -49,6 +49,14 @@ def test_a_server_of_a_dead_host_is_evacuated_and_no_other_one():
     assert written(nova) == []
 
 
+def test_a_server_that_was_still_being_built_when_its_host_died_is_refused():
+    nova = FakeNodes(down=("compute1",))
+    with pytest.raises(Refused, match="has never run: delete it") as refusal:
+        plan_of(nova, add(nova, "building"), "compute2")
+    assert refusal.value.code == "WRONG_STATE"
+    assert written(nova) == []
+
+
 @pytest.mark.parametrize(
     ("server", "code", "says"),
     [

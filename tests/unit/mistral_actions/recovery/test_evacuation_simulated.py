@@ -1,7 +1,8 @@
 """Random clouds, random trouble: what must hold however a recovery is disturbed.
 
 Each example is a recovery on the fake Nova whose passes are cut short at random calls: by the death
-of the process, or by an error of Nova, before the call was carried out or behind it.
+of the process, or by an error of Nova, before the call was carried out or behind it; or Nova leaves
+out of an answer what lies in a cell that does not answer.
 """
 
 import collections
@@ -36,7 +37,7 @@ servers = st.fixed_dictionaries(
 troubles = st.lists(
     st.tuples(
         st.integers(1, 25),  # calls until it comes
-        st.sampled_from(["killed", "killed behind", "error", "answer lost"]),
+        st.sampled_from(["killed", "killed behind", "error", "answer lost", "left out", "in part"]),
         st.sampled_from([0, 1, 5, 30]),  # seconds until the next process takes over
     ),
     max_size=12,
@@ -62,7 +63,7 @@ class Troubled:
         self.deletions = deletions
         self.count = 0
         self.pause = 0
-        nova.hook, nova.afterwards = self.before, self.behind
+        nova.hook, nova.afterwards, nova.shown = self.before, self.behind, self.shown
 
     def before(self, name, arguments):
         self.count += 1
@@ -76,11 +77,23 @@ class Troubled:
         self.strike("killed behind", Killed())
         self.strike("answer lost", Unavailable("no answer"))
 
+    def shown(self, name, answer):
+        if isinstance(answer, list) and name != "server_actions" and self.comes("left out"):
+            return []
+        if isinstance(answer, dict) and self.comes("in part"):
+            return {"id": answer["id"], "status": "UNKNOWN"}
+        return answer
+
     def strike(self, kind, error):
+        if self.comes(kind):
+            raise error
+
+    def comes(self, kind):
         if self.planned and self.planned[0][1] == kind and self.count >= self.planned[0][0]:
             self.pause = self.planned.popleft()[2]
             self.planned = collections.deque((n + self.count, *r) for n, *r in self.planned)
-            raise error
+            return True
+        return False
 
     def run(self, plan, destination, tried_before):
         """Run passes, by as many processes as it takes, until one says that all is finished."""

@@ -410,7 +410,7 @@ def test_a_server_that_was_stopped_before_the_plan_can_be_stopped_again(nova):
     add(nova)
     recover(nova, planned(nova))
     recover(nova, planned(nova))
-    assert [action for _, action in nova.done] == ["stop", "start"] * 2
+    assert [action for _, action, _time in nova.done] == ["stop", "start"] * 2
 
 
 def test_a_server_that_its_user_has_started_meanwhile_is_not_stopped(nova):
@@ -419,7 +419,7 @@ def test_a_server_that_its_user_has_started_meanwhile_is_not_stopped(nova):
     nova.act(server["id"], "its user starts it", {"os-start": None})
     nova.advance(2)
     assert recover(nova, plan)["reason"] == "RECOVERED"
-    assert [action for _, action in nova.done] == ["start"]
+    assert [action for _, action, _time in nova.done] == ["start"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -442,7 +442,7 @@ def test_killed_at_any_call_and_run_again_it_is_stopped_and_started_once(when, s
             result = until_it_lives(nova, poll, step, plan)
         assert result["report"]["reason"] == "RECOVERED"
         stops = ["stop"] if state != "stopped" else []
-        assert [action for _, action in nova.done] == [*stops, "start"]
+        assert [action for _, action, _time in nova.done] == [*stops, "start"]
         if left[0] > 0:
             return
     raise AssertionError("the recovery has more calls than were tried")

@@ -114,6 +114,20 @@ def test_what_has_nothing_on_the_host_is_left_out(nova, vm_state, task):
     assert plan["report"]["reason"] == "NOTHING_TO_RECOVER"
 
 
+@pytest.mark.parametrize(
+    ("vm_state", "launched"), [("building", None), ("building", "hidden"), ("error", None)]
+)
+def test_what_was_still_being_built_is_left_alone_and_named(nova, vm_state, launched):
+    """Nova evacuates it through ERROR only, and then it stays there, whatever recovery comes."""
+    shown = {} if launched == "hidden" else {"OS-SRV-USG:launched_at": launched}
+    nova.add("a", vm_state=vm_state, **shown)
+    nova.add("b", vm_state="error", **{"OS-SRV-USG:launched_at": "2026-11-20T11:00:00.000000"})
+    plan = plan_of(nova)
+    assert names(plan) == ["b"]
+    assert left_out(plan) == {"a": "NEVER_RAN"}
+    assert "delete it" in plan["left_out"][0]["message"]
+
+
 def test_servers_of_other_hosts_are_not_looked_at(nova):
     nova.add("a")
     nova.add("b", host="compute2")
@@ -133,7 +147,6 @@ def test_servers_of_other_hosts_are_not_looked_at(nova):
         ("paused", "active"),
         ("rescued", "active"),
         ("resized", "active"),
-        ("building", "active"),
     ],
 )
 def test_what_a_server_was(nova, vm_state, was):
