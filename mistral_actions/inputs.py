@@ -28,7 +28,7 @@ Parse = Callable[[Any], Any]
 _QUOTES = "\"'"
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST_WORD = 60  # comparing takes long with more
-_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")  # of a host, or an id: part of a path
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,255}\Z")  # of a host
 
 
 def bare(value: Any) -> Any:
@@ -116,10 +116,10 @@ def host_name(value: Any) -> str:
 
 
 def identifier(value: Any) -> str:
-    """Parse an id: it becomes part of a path."""
-    if isinstance(value, str) and _NAME.match(value) and value.strip("."):
-        return value
-    raise ValueError("an id: letters, digits and _ . : - only")
+    """Parse the id of a server, a volume or an image: it becomes part of a path."""
+    if isinstance(value, str) and UUID.fullmatch(value):
+        return value.lower()
+    raise ValueError("an id, such as `openstack server list` shows it, and not a name")
 
 
 def host_names(value: Any) -> list[str]:

@@ -1,10 +1,11 @@
 """Action of a plan about bare metal nodes: power on and off."""
 
+import re
 from typing import Any
 
 from mistral_actions import inputs
 from mistral_actions.action_plan.checks import ActionCheck
-from mistral_actions.errors import Conflict, NotFound
+from mistral_actions.errors import Conflict, NotFound, Refused
 from mistral_actions.services.bare_metal import bare_metal_of
 from mistral_actions.steps import PolledStep, Todo
 
@@ -21,19 +22,22 @@ class PowerTodo(Todo):
 class CheckNodePower(ActionCheck):
     """See whether a bare metal node is to be powered on or off; writes nothing.
 
-    Parameters: `resource_id` (the node), `state` (on or off). Undo: the opposite.
+    Parameters: `resource_id` (id or name of the node), `state` (on or off). Undo: the opposite.
     Nova: nothing; Ironic: looks up the node.
     """
 
     _type = "change_node_power_state"
 
     def _look(self, context: Any) -> PowerTodo | dict[str, Any]:
-        node_id = self._parameter("resource_id", inputs.identifier)
+        node_id = self._parameter("resource_id", _node)
         state = self._parameter("state", inputs.choice(*POWER))
         try:
             node = bare_metal_of(context).node(node_id)
         except NotFound:
-            return self._ended("SKIPPED", "GONE", f"Ironic has no node {node_id} (any more).")
+            if inputs.UUID.fullmatch(node_id):
+                return self._ended("SKIPPED", "GONE", f"Ironic has no node {node_id} (any more).")
+            text = f"Ironic has no node {node_id!r}. `openstack baremetal node list` shows names"
+            raise Refused(f"{text} and ids. Nothing was changed.", "UNKNOWN_NODE") from None
         name = node.get("name") or node_id
         self._resource = {"id": node["uuid"], "name": name}
         if node.get("target_power_state"):
@@ -76,3 +80,10 @@ class SetNodePower(PolledStep[PowerTodo]):
         except Conflict as error:  # another process holds the node's lock, for a moment
             return self._not_yet(error.message)
         return self._not_yet(now)
+
+
+def _node(value: Any) -> str:
+    """Parse the id or name of a node: it becomes part of a path."""
+    if isinstance(value, str) and re.fullmatch(r"[\w.~-]{1,255}", value, re.A) and value.strip("."):
+        return value
+    raise ValueError("the id or the name of a bare metal node")

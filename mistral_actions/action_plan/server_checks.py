@@ -80,13 +80,18 @@ class ServerCheck(ActionCheck):
             )
 
     def _switch(
-        self, nova: Nova, asked: str, undo: dict[str, Any] | None, wanted: str
+        self,
+        nova: Nova,
+        server: dict[str, Any],
+        asked: str,
+        undo: dict[str, Any] | None,
+        wanted: str,
     ) -> SwitchTodo:
         return {
             **self._todo(undo),
             "request": {f"os-{asked}": None},
             "asked": asked,
-            "newest_action": newest_action(nova, str(self._given("resource_id"))),
+            "newest_action": newest_action(nova, server["id"]),
             "wanted": wanted,
         }
 
@@ -236,7 +241,7 @@ class CheckStop(ServerCheck):
     def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         ran = server["OS-EXT-STS:vm_state"] == "active"
         undo = {"resource_id": server["id"]} if ran else None
-        return self._switch(nova, "stop", undo, "stopped")
+        return self._switch(nova, server, "stop", undo, "stopped")
 
 
 class CheckStart(ServerCheck):
@@ -255,4 +260,4 @@ class CheckStart(ServerCheck):
 
     def _plan(self, nova: Nova, server: dict[str, Any]) -> ServerTodo:
         undo = {"resource_id": server["id"]}
-        return self._switch(nova, "start", undo, "active")
+        return self._switch(nova, server, "start", undo, "active")

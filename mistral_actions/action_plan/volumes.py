@@ -84,7 +84,7 @@ class CheckVolumeMigrate(ActionCheck):
         return self._move(undo, {"os-retype": body}, type=name)
 
     def _move(self, undo: Any, request: dict[str, Any], **to: str) -> VolumeTodo:
-        back = {"resource_id": self._given("resource_id"), **undo} if undo else None
+        back = {"resource_id": self._details()["resource"]["id"], **undo} if undo else None
         return {**self._todo(back), "request": request, "to": to}
 
     @property

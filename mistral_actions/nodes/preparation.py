@@ -25,20 +25,13 @@ COMMON = {
 }
 
 
-def server_or_image_id(value: Any) -> str:
-    """Parse the id of a server, or of an image."""
-    if isinstance(value, str) and inputs.UUID.fullmatch(value):
-        return value.lower()
-    raise ValueError("an id, such as `openstack server list` shows it")
-
-
 def find(nova: Nova, node_id: Any) -> dict[str, Any]:
     """Return the server.
 
     :raises BadInput: UNKNOWN_SERVER: there is none, or the caller may not see it.
     :raises Refused: DELETED.
     """
-    given = inputs.required(node_id, "node_id", server_or_image_id)
+    given = inputs.required(node_id, "node_id", inputs.identifier)
     try:
         server = nova.server(given)
     except NotFound:

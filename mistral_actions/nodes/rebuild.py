@@ -27,7 +27,7 @@ from mistral_actions.services.nova import Nova
 
 OPTIONS = {
     **preparation.COMMON,
-    "image": Option(preparation.server_or_image_id, None),
+    "image": Option(inputs.identifier, None),
     "timeout": Option(steps.ACTION_TIMEOUT["action_timeout"].parse, None),
 }
 REBUILDABLE = ("active", "stopped", "error")  # what Nova takes

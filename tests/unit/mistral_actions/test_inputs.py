@@ -267,7 +267,7 @@ def test_defaults_are_valid_values_themselves():
         assert parsed(name, option.default) == option.default
 
 
-@pytest.mark.parametrize("given", ["", ".", "..", "a/b", "a b", "a?b", "x" * 256, 5, None])
-def test_an_id_cannot_lead_to_another_path(given):
+@pytest.mark.parametrize("given", ["", "..", "web", "5" * 32, f"{'5' * 32}/..", 5, None])
+def test_an_id_is_no_name_and_cannot_lead_to_another_path(given):
     with pytest.raises(ValueError, match="an id"):
         inputs.identifier(given)

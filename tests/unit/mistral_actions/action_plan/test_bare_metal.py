@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mistral_actions.action_plan import bare_metal
-from mistral_actions.errors import Failed, RecoveryError
+from mistral_actions.errors import Failed, RecoveryError, Refused
 from mistral_actions.services import session
 from tests.unit.mistral_actions.stub_services import (
     NODE,
@@ -64,6 +64,15 @@ def test_a_node_that_is_so_already_or_is_gone_is_skipped(ironic, answer, reason)
     result = check(ironic)
     assert (result["report"]["state"], result["report"]["reason"]) == ("SKIPPED", reason)
     assert result["go_on"] is False
+
+
+def test_a_node_may_be_given_by_its_name_and_one_that_ironic_does_not_know_is_refused(ironic):
+    ironic.answers["GET", NODE_PATH.replace(NODE, "rack-1")] = [node(), (404, "")]
+    todo = check(ironic, node_id="rack-1")
+    assert todo["report"]["details"]["undo"]["parameters"]["resource_id"] == NODE
+    with pytest.raises(Refused, match="no node 'rack-1'") as refused:
+        check(ironic, node_id="rack-1")
+    assert refused.value.code == "UNKNOWN_NODE"
 
 
 def test_a_node_that_changes_its_power_is_looked_at_again(ironic):

@@ -1,11 +1,13 @@
 """The checks of the actions of a plan about servers: what they leave alone, and record."""
 
+import uuid
+
 import pytest
 
 from mistral_actions import inputs
 from mistral_actions.action_plan import server_checks
 from mistral_actions.action_plan.checks import named
-from mistral_actions.errors import Forbidden, RecoveryError
+from mistral_actions.errors import BadInput, Forbidden, RecoveryError
 from mistral_actions.servers.state import LOCK_REASON
 from tests.unit.mistral_actions.fake_moves import FakeMoves
 from tests.unit.mistral_actions.planning import CHECKS, TO, act, check, ended, live, written
@@ -20,15 +22,24 @@ def nova():
 
 
 @pytest.mark.parametrize("kind", CHECKS)
+def test_a_name_in_the_place_of_an_id_is_refused_and_never_taken_for_gone(nova, kind):
+    nova.add("web")
+    with pytest.raises(BadInput, match=r"an id, .* not a name"):
+        check(nova, kind, "web")
+    assert nova.calls == []
+
+
+@pytest.mark.parametrize("kind", CHECKS)
 def test_a_server_that_is_gone_is_skipped(nova, kind):
     more = {"migration_type": "live", "source_node": "compute1", "flavor": "m1.small"}
-    result = check(nova, kind, "s1", **more)
+    gone = str(uuid.uuid4())
+    result = check(nova, kind, gone, **more)
     assert ended(result) == ("SKIPPED", "GONE")
     assert result["go_on"] is False
     assert result["report"]["details"] == {
         "action": "a1",
         "type": kind,
-        "resource": {"id": "s1", "name": None},
+        "resource": {"id": gone, "name": None},
         "undo": None,
         "abort_error": None,
     }
