@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from driver.text.messages import shown
+from driver.text.messages import listed, shown
 from driver.text.problems import Problem
 from driver.text.strict_yaml import YamlNode
 from mistral_actions.inputs import UUID
@@ -136,14 +136,18 @@ def as_ours(
 def _missing(
     records: Sequence[_Record], columns: Mapping[str, tuple[str, str]], hint: str
 ) -> Iterator[Problem]:
-    """Yield each column that records lack, at the first one."""
+    """Yield the columns that records lack, at the first one that does."""
+    lacking: dict[tuple[int, ...], list[str]] = {}
     for name, (of_client, of_api) in columns.items():
-        lacking = [one for one in records if not one.has(name)]
-        if lacking:
-            label = of_api if "uuid" in lacking[0].node.value else of_client
-            others = f", in {len(lacking)} of {len(records)} actions" if records[1:] else ""
-            message = f"{shown(label)} is missing{others}; {hint}"
-            yield Problem(lacking[0].node.place, message)
+        at = tuple(index for index, one in enumerate(records) if not one.has(name))
+        if at:
+            label = of_api if "uuid" in records[at[0]].node.value else of_client
+            lacking.setdefault(at, []).append(shown(label))
+    for at, labels in lacking.items():
+        verb = "are" if labels[1:] else "is"
+        where = f", in {len(at)} of {len(records)} actions" if records[1:] else ""
+        message = f"{listed(labels)} {verb} missing{where}; {hint}"
+        yield Problem(records[at[0]].node.place, message)
 
 
 def _for_people(actions: Iterable[_Record], hint: str) -> Iterator[Problem]:

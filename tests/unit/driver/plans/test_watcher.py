@@ -157,6 +157,12 @@ def test_a_list_without_a_column_is_refused_with_the_command_that_prints_all(col
     assert problem == f"F:15: [0]: '{column}' is missing, in 2 of 2 actions; {PRINT_LIST}"
 
 
+def test_columns_that_are_missing_together_are_told_together():
+    short = [without(one, "Parents", "Parameters") for one in LIST]
+    (problem,) = problems(SHOW, short)
+    assert "'Parents', 'Parameters' are missing, in 2 of 2 actions; " in problem
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_a_column_that_says_nothing_is_missing(nothing):
     """A newer client prints an empty text for what an older Watcher does not answer."""
