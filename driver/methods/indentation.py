@@ -89,7 +89,7 @@ class _Mover:
 
     def _remember(self, number: int) -> None:
         last = self._to_indent[-1] if self._to_indent else None
-        if last and last[0][-1] == number - 1 and last[3] == self._begin:
+        if last and last[0][-1] == number - 1:
             last[0].append(number)
         else:
             self._to_indent.append(([number], self._section, self._option, self._begin))

@@ -108,8 +108,9 @@ def test_every_line_up_to_the_last_bracket_goes_on():
     ]
 
 
-def test_a_blank_line_inside_a_value_is_reported_beside_its_indentation():
-    found = problems_of(AT_THE_MARGIN.replace("\n'main'", "\n\n'main'"))
+@pytest.mark.parametrize("line", ["", "# then", "; then"])
+def test_a_line_that_ends_a_value_is_reported_beside_the_indentation(line):
+    found = problems_of(AT_THE_MARGIN.replace("\n'main'", f"\n{line}\n'main'"))
     assert [problem.split(": ", 2)[2][:23] for problem in found] == [
         "line 3 goes on with the",
         "lines 5 to 6 go on with",
@@ -137,21 +138,22 @@ def test_each_chain_and_each_gap_has_its_own_line():
 
 
 def test_another_option_ends_a_chain_that_was_never_closed():
-    found = problems_of(f"{SECTION}\n{NAME} = {{\n  main: [no_op]\nretries = 3\nmore: 3\n")
+    found = problems_of(f"{SECTION}\n{NAME} = {{\n  main: [no_op]\nretries = 3\npre: [a]\n")
     assert found == [
         f"F:3: {SECTION} {NAME}: expected '}}' or ',', found the end of the value",
         *(
             f"F:{line}: {SECTION} {name}: unknown option; there are"
             f" {', '.join(masakari_ini.OPTIONS)}"
-            for line, name in ((4, "retries"), (5, "more"))
+            for line, name in ((4, "retries"), (5, "pre"))
         ),
     ]
 
 
-def test_a_file_that_is_indented_as_a_whole_is_masakaris():
-    text = "".join(f"  {line}\n" for line in AT_THE_MARGIN.splitlines())
+@pytest.mark.parametrize("section", [SECTION, SECTION.upper()])
+def test_a_file_that_is_indented_as_a_whole_is_masakaris(section):
+    text = "".join(f"  {line}\n" for line in [section, *PRINTED.splitlines()])
     assert problems_of(text)[0] == (
-        f"F:1: {SECTION}: a section begins at the margin: remove the blanks before it"
+        f"F:1: {section}: a section begins at the margin: remove the blanks before it"
     )
 
 

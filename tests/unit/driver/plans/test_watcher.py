@@ -133,7 +133,7 @@ def test_a_state_counts_in_any_letter_case():
 
 
 def test_what_watcher_says_besides_is_ignored():
-    more = {"Zone": "east", "Priority": None, "next_uuid": ""}
+    more = {"Zone": "east", "Priority": None, "next_uuid": "", "errors": []}
     assert read({**SHOW, **more}, [{**one, **more} for one in LIST]) == read(SHOW, LIST)
 
 
@@ -341,7 +341,7 @@ def test_an_error_of_the_api_is_told_as_one(answer, words):
 @pytest.mark.parametrize("name", ["Parents", "Parameters"])
 def test_a_list_or_mapping_as_a_text_is_refused(name):
     """As the client prints it for people, in a table or as CSV."""
-    (problem,) = problems(SHOW, [{**SLEEP, name: str(SLEEP[name])}, RESIZE])
+    (problem,) = problems(SHOW, [{**one, name: str(one[name])} for one in LIST])
     assert f": [0].{name}: expected a " in problem
     assert problem.endswith(PRINT_LIST)
 
