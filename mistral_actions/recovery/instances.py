@@ -152,7 +152,7 @@ def _find(nova: Nova, given: list[str]) -> Record:
 def _called(nova: Nova, given: str) -> list[Record]:
     if inputs.UUID.fullmatch(given):
         try:
-            return [nova.server(given)]
+            return [nova.server(given.lower())]
         except NotFound:
             pass  # a name may look like an id
     return nova.servers_named(given)

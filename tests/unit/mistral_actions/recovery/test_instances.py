@@ -59,10 +59,10 @@ def recover(nova, plan):
 # ---- the plan
 
 
-@pytest.mark.parametrize("given", ["web", '"web"', " web ", "id"])
+@pytest.mark.parametrize("given", ["web", '"web"', " web ", "id", "ID"])
 def test_a_server_is_found_by_name_and_by_id(nova, given):
     server = add(nova)
-    plan = planned(nova, server["id"] if given == "id" else given)
+    plan = planned(nova, {"id": server["id"], "ID": server["id"].upper()}.get(given, given))
     assert plan["server"] == {"id": server["id"], "name": "web", "host": HOST, "was": "active"}
     assert plan["go_on"] is True
     assert plan["report"]["reason"] == "NOT_ENDED"
