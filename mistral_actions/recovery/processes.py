@@ -12,13 +12,19 @@ from mistral_actions.services.nova import Nova
 
 NOVA_COMPUTE = "nova-compute"
 
+
+def _process(value: Any) -> str:
+    process = inputs.text(value)
+    return NOVA_COMPUTE if process.lower() == NOVA_COMPUTE else process
+
+
 # Inputs of `recovery.process.recover` that an operator may set once, in the Mistral environment
 # `recovery`. `disable_timeout` is Masakari's wait_period_after_service_update.
 OPTIONS = {
     "disable_timeout": Option(inputs.whole_number(1, 86400), 180),
     "disable_reason": Option(inputs.text, "Recovery: nova-compute failed."),
 }
-PROCESS = {"process": Option(inputs.text, NOVA_COMPUTE)}  # said each time, never a setting
+PROCESS = {"process": Option(_process, NOVA_COMPUTE)}  # said each time, never a setting
 
 
 class PlanProcessRecovery(RecoveryAction):

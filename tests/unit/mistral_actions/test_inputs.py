@@ -21,7 +21,7 @@ JSON = st.recursive(
 CHANGES = (str, str.upper, str.title, lambda word: f" {word}\t")
 BLANKS = st.sampled_from(["", " ", "\n", "\u2003"])
 # what Nova takes in a name, without blanks at its ends
-PRINTABLE = st.characters(exclude_categories=["C", "Z"])
+PRINTABLE = st.characters(exclude_categories=["C", "Zl", "Zp"])
 
 
 def result(parse, value):
@@ -188,7 +188,7 @@ def test_oslo_and_we_agree_on_every_number(value):
 
 @given(name=st.text(min_size=1, max_size=255, alphabet=PRINTABLE))
 def test_the_first_thing_that_a_name_may_mean_is_the_name_as_it_stands(name):
-    assume(name.strip("\"'"))
+    assume(name == name.strip() and name.strip("\"' "))
     assert inputs.names(name, "server", inputs.text)[0] == name
 
 

@@ -21,7 +21,9 @@ def written(nova):
     return [arguments for name, arguments in nova.calls if name in ("act", "update_service")]
 
 
-@pytest.mark.parametrize("process", [None, "nova-compute", '"nova-compute"', '"None"'])
+@pytest.mark.parametrize(
+    "process", [None, "nova-compute", "Nova-Compute", '"nova-compute"', '"None"']
+)
 def test_a_failed_nova_compute_is_disabled_with_the_reason(nova, process):
     plan = planned(nova, process=process, disable_reason="it leaks")
     assert plan["report"]["reason"] == "NOT_ENDED"
