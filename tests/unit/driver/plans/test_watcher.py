@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from driver.plans import watcher
 from driver.plans.model import PlanError
 from driver.plans.reader import read_plan
 
@@ -377,3 +380,69 @@ def test_all_that_is_wrong_is_told_at_once():
 def test_what_is_no_parameters_of_this_type_is_refused(value):
     (problem,) = problems(SHOW, [SLEEP, {**RESIZE, "Parameters": value}])
     assert "[1].Parameters: expected the parameters of resize, not " in problem
+
+
+# ---- any of it
+
+
+@st.composite
+def less(draw):
+    """What Watcher shows, but for one or more of the fields that must be there."""
+    show, actions, side = draw(st.sampled_from([(SHOW, LIST, 0), (REST_SHOW, REST_LIST, 1)]))
+    needed = [(None, names[side]) for names in watcher.OF_A_PLAN.values()]
+    needed += [
+        (index, names[side])
+        for index in range(len(actions))
+        for names in watcher.OF_AN_ACTION.values()
+    ]
+    taken = draw(st.sets(st.sampled_from(needed), min_size=1, max_size=6))
+    nothing = draw(st.sampled_from(["", "gone"]))
+    records = {None: dict(show), **{index: dict(one) for index, one in enumerate(actions)}}
+    for which, name in taken:
+        records[which][name] = nothing
+        if nothing == "gone":
+            del records[which][name]
+    listing = [records[index] for index in range(len(actions))]
+    return records[None], {"actions": listing} if side else listing
+
+
+@settings(max_examples=200, deadline=None, print_blob=True)
+@given(less())
+def test_whatever_is_taken_from_watchers_documents_nothing_is_read_without_it(documents):
+    for problem in problems(*documents):
+        assert problem.startswith("F:")
+
+
+LEAVES = st.none() | st.booleans() | st.integers()
+OTHERS = LEAVES | st.sampled_from(["", "x", A, [], {}, [A], [{}]])
+
+
+@settings(max_examples=300, deadline=None, print_blob=True)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["show", "page", 0, 1]),
+            st.sampled_from([*SHOW, *SLEEP, *REST_LIST[0], "error", "next", "links", "actions"]),
+            OTHERS,
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+def test_whatever_watcher_says_it_is_read_or_refused_with_a_place(changes, of_client):
+    actions = [dict(one) for one in (LIST if of_client else REST_LIST)]
+    page = {"actions": actions}
+    records = {"show": dict(SHOW if of_client else REST_SHOW), "page": page, 0: actions[0]}
+    records[1] = actions[1]
+    for which, name, value in changes:
+        records[which][name] = value
+    refused = plan = None
+    try:
+        plan = read(records["show"], actions if of_client else page)
+    except PlanError as error:
+        refused = error.problems
+    if refused:
+        assert all(problem.place.line for problem in refused)
+    else:
+        assert [len(one.parents) for one in plan.actions] in ([0, 1], [0, 0])
