@@ -38,7 +38,8 @@ class Fault:
     :param given: ``{"cell_down": true}`` for all of them, or ``{"drop": [resource, ...]}`` for
         those of some resources. With ``"once": true`` only the next request of each resource; with
         ``"every": n`` only each n-th request that asks the same (method, path, and the names in the
-        query), so that whoever asks again, or asks several things in turn, gets on.
+        query). So whoever asks again gets on; but not who asks the same n times, and all anew when
+        one answer is bad.
     :raises LabError: it has another form; a misspelled fault would be none at all.
     """
 
