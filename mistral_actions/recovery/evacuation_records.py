@@ -27,8 +27,7 @@ class EvacuationRecords:
     def newest(self, server: ServerBefore) -> dict[str, Any] | None:
         """Return the newest record that this recovery made or found running."""
         for record in reversed(self._of.get(server["id"], [])):
-            ours = int(record["id"]) > self._plan["tried_before"]
-            if ours or record["id"] in self._plan["adopted"]:
+            if self._is_ours(record):
                 return dict(record)
         return None
 
@@ -43,16 +42,29 @@ class EvacuationRecords:
         return server["was"] != "active" and bool(server["dirty"] or tried)
 
     def asked_for(self, server: ServerBefore) -> bool:
-        """Say whether somebody asked for an evacuation since the plan was made.
+        """Say whether somebody asked for an evacuation from the host since the plan was made.
 
         Nova: looks up what was done with the server. The list of records can lack all of them at
-        a moment; this cannot, see `Nova`.
+        a moment; this cannot, see `Nova`. If it was evacuated lately, lists its migrations: it may
+        have been to this host, from one that died just before. None shown: take it for ours.
         """
         patience = self.age(self._plan["since"]) + SLACK
-        return any(
+        if not any(
             done["action"] == "evacuate" and self.age(done["start_time"]) <= patience
             for done in self._nova.server_actions(server["id"])
-        )
+        ):
+            return False
+        records = self._nova.migrations(server["id"])
+        return not records or any(self._is_from_host(one) and self._is_ours(one) for one in records)
+
+    def _is_from_host(self, record: dict[str, Any]) -> bool:
+        kind, source = record["migration_type"], record["source_compute"]
+        return bool((kind, source) == ("evacuation", self._plan["host"]))
+
+    def _is_ours(self, record: dict[str, Any]) -> bool:
+        """Say whether this recovery made a record, or found it running."""
+        newer = int(record["id"]) > self._plan["tried_before"]
+        return newer or record["id"] in self._plan["adopted"]
 
     @property
     def none(self) -> bool:

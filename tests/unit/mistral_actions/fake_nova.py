@@ -204,6 +204,12 @@ class FakeNova:
 
         return self._call("evacuations", look, host, since)
 
+    def migrations(self, server_id):
+        def look():
+            return [dict(one) for one in self.records if one["instance_uuid"] == server_id]
+
+        return self._call("migrations", look, server_id)
+
     def aggregates(self):
         return self._call("aggregates", lambda: self.host_aggregates)
 

@@ -29,18 +29,34 @@ def leave_out(nova, *calls, times=1):
     nova.shown = shown
 
 
+@pytest.mark.parametrize("lists", [["evacuations"], ["evacuations", "migrations"]])
 @pytest.mark.parametrize("seconds", [0, 1, 3])
-def test_evacuations_that_nova_does_not_show_are_not_started_again(nova, seconds):
+def test_evacuations_that_nova_does_not_show_are_not_started_again(nova, seconds, lists):
     for name in "abc":
         nova.add(name)
     plan = plan_of(nova, concurrency=2)
     one_pass(nova, plan)
     nova.advance(seconds)
-    leave_out(nova, "evacuations")
+    leave_out(nova, *lists, times=2)
     assert one_pass(nova, plan)["running"] == 2
     assert set(states(attempt(nova, plan)).values()) == {MOVED}
     assert nova.beside_running == []
     assert set(nova.counted("evacuate").values()) == {1}
+
+
+def test_a_server_that_was_evacuated_to_the_host_just_before_it_died_is_evacuated_at_once(nova):
+    """That is the evacuation of another host, which took as long as these two took to die."""
+    server = nova.add("a", host="compute2")
+    nova.services["compute2"]["state"] = "down"
+    nova.services[HOST]["state"] = "up"
+    nova.act(server["id"], "", {"evacuate": {"host": HOST}})
+    nova.advance(4)
+    nova.services[HOST]["state"] = "down"
+    plan = plan_of(nova)
+    one_pass(nova, plan)
+    assert nova.counted("evacuate")[server["id"]] == 2
+    assert states(attempt(nova, plan)) == {"a": MOVED}
+    assert nova.counted("evacuate")[server["id"]] == 2
 
 
 @pytest.mark.parametrize("outcome", ["failed", "error", "claim"])
