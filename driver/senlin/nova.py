@@ -162,20 +162,26 @@ class Servers:
 
     def _left_behind(self) -> str:
         """Return the server that a RECREATE created for this node without Senlin knowing it."""
-        node, profile = self._node, self.profile
-        name = profile.properties["name"] or node.name
-        found = [
-            server
-            for server in profile.compute(node).conn.compute.servers(name=f"^{re.escape(name)}$")
-            if (server.metadata or {}).get("cluster_node_id") == node.id
-            and server.id != node.physical_id
-        ]
+        node = self._node
+        # none is no proof: Nova leaves out what lies in a cell that does not answer at the moment
+        found = self._made_for_node() or self._made_for_node()
         if len(found) != 1:
             return ""
         if found[0].status not in (_ACTIVE, "BUILD"):
             node.physical_id = found[0].id  # RECREATE deletes the server that the node has
             return ""
         return str(found[0].id)
+
+    def _made_for_node(self) -> list[Any]:
+        """Return the servers made for the node, but for the one that it has."""
+        node, profile = self._node, self.profile
+        name = profile.properties["name"] or node.name
+        return [
+            server
+            for server in profile.compute(node).conn.compute.servers(name=f"^{re.escape(name)}$")
+            if (server.metadata or {}).get("cluster_node_id") == node.id
+            and server.id != node.physical_id
+        ]
 
     def _actions(self) -> list[dict[str, Any]]:
         """Return the server's actions, newest first; none if Nova does not say."""
