@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.functional.support import Cloud
+from tests.functional.support import Cloud, wait_for
 
 
 def test_stopped_error_and_locked_servers_stay_what_they_are(cloud: Cloud) -> None:
@@ -105,3 +105,26 @@ def test_servers_in_error_and_those_that_a_rule_names_are_left_out_and_listed(
     assert cloud.where(moves)[1] != "compute5"
     mine = {"broken-too": "IN_ERROR", "amphora-1": "LEFT_OUT", "web": "EVACUATED"}
     assert {name: ended.servers[name]["reason"] for name in mine} == mine
+
+
+def test_a_server_that_was_being_built_when_its_host_died_is_left_alone_and_named(
+    cloud: Cloud, faults
+) -> None:
+    ran = cloud.lab.boot("ran", "compute6")
+    faults({"compute6": {"spawn": {"delay": 600}}})
+    unborn = cloud.lab.boot("unborn", "compute6", wait=False)
+    wait_for("it is on the host", lambda: cloud.where(unborn)[1] == "compute6")
+    # as after a power failure: a host that the lab kills would tell Nova that the build has failed
+    cloud.update_service("compute6", forced_down=True)
+
+    ended = cloud.recover("compute6")
+
+    assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
+    assert cloud.where(ran)[0] == "ACTIVE"
+    assert cloud.where(ran)[1] != "compute6"
+    assert (ended.servers["unborn"]["state"], ended.servers["unborn"]["reason"]) == (
+        "SKIPPED", "NEVER_RAN",
+    )
+    assert cloud.where(unborn) == ("BUILD", "compute6")
+    again = cloud.recover("compute6")
+    assert (again.state, again.reason) == ("SUCCESS", "NOTHING_TO_RECOVER")
