@@ -9,6 +9,8 @@ from pathlib import Path
 
 from lab import cell_down, faults, ini
 from lab.cluster import DEFAULT_HOSTS, Lab
+from lab.distributed import PORTS as DISTRIBUTED_PORTS
+from lab.distributed import DistributedLab
 from lab.errors import LabError
 from lab.ports import DEFAULT_PORTS
 from lab.process import ROOT
@@ -17,7 +19,7 @@ from lab.senlin import SenlinLab
 from lab.servers import POWER
 
 DEFAULT_STATE = ROOT / ".lab" / "default"
-PORTS = DEFAULT_PORTS | SENLIN_PORTS
+PORTS = DISTRIBUTED_PORTS | SENLIN_PORTS
 
 DESCRIPTION = """\
 A cloud to try recovery on: a real Mistral with the actions of this pack, a real Nova and Placement
@@ -116,7 +118,11 @@ def build_parser():
                          + ", ".join(f"{k}={v}" for k, v in PORTS.items()))
     up.add_argument("--keystone", action="store_true",
                     help="with a real Keystone, and Mistral and Nova behind it")
-    up.add_argument("--senlin", action="store_true",
+    more = up.add_mutually_exclusive_group()
+    more.add_argument("--distributed", action="store_true",
+                      help="with a Mistral as operators run it, nothing patched: an API, two "
+                           "engines, two executors, RabbitMQ and MariaDB; implies --keystone")
+    more.add_argument("--senlin", action="store_true",
                     help="with a real Senlin as well, its RabbitMQ and MariaDB; implies --keystone")
     up.add_argument("--fresh", action="store_true",
                     help="forget servers, workflows and executions of an earlier lab")
@@ -128,6 +134,13 @@ def build_parser():
                          "pip install --target DIR PACKAGE")
     command("down", do_down, "Stop the lab. What it holds is kept for the next start.")
     command("status", do_status, "Show the processes; exit status 1 if one is not running.")
+    for name, function, text in (
+        ("kill", do_kill, "End processes with SIGKILL, all at the same moment."),
+        ("start", do_start, "Start processes that were killed, one after the other, and wait "
+                            "until they work."),
+    ):
+        command(name, function, text).add_argument(
+            "names", nargs="+", metavar="NAME", help="as status shows it")
     command("env", do_env, "Print what a client needs in its environment, for eval.")
 
     host = command("host", do_host, "Kill a compute host, or start it.")
@@ -159,7 +172,10 @@ def build_parser():
 def do_up(args):
     options = {"mistral_options": ini.parse_options(args.mistral_option),
                "nova_options": ini.parse_options(args.nova_option), "plugins": args.plugin}
-    if args.senlin:
+    if args.distributed:
+        lab = DistributedLab(args.state, args.hosts, DISTRIBUTED_PORTS | dict(args.port), **options)
+        SenlinLab.leave(args.state)
+    elif args.senlin:
         lab = SenlinLab(args.state, args.hosts, PORTS | dict(args.port), **options)
     else:
         lab = Lab(args.state, args.hosts, DEFAULT_PORTS | dict(args.port), **options,
@@ -176,6 +192,16 @@ def attach(state):
 
 def do_down(args):
     attach(args.state).down()
+
+
+def do_kill(args):
+    attach(args.state).kill(*args.names)
+
+
+def do_start(args):
+    lab = attach(args.state)
+    for name in args.names:
+        lab.start(name)
 
 
 def do_status(args):

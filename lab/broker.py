@@ -10,7 +10,8 @@ from pathlib import Path
 
 import amqp
 
-from lab import ini
+from lab import ini, mariadb
+from lab.errors import LabError
 from lab.mariadb import PATH, wait_for_greeting
 from lab.process import Process
 
@@ -26,6 +27,29 @@ def program() -> str | None:
     """
     found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
     return str(found[-1]) if found else shutil.which("rabbitmq-server", path=PATH)
+
+
+def missing(what: str) -> str | None:
+    """Return a sentence about the servers that this machine lacks, None if it has both.
+
+    :param what: needs RabbitMQ and MariaDB.
+    """
+    packages = [package for package, found in (("mariadb-server", mariadb.program()),
+                                               ("rabbitmq-server", program())) if found is None]
+    if not packages:
+        return None
+    return (f"{what} needs {' and '.join(packages)}, which this machine does not have; on "
+            f"Debian and Ubuntu: apt-get install --no-install-recommends {' '.join(packages)}")
+
+
+def check_installed(what: str) -> None:
+    """Refuse to begin what could not be ended.
+
+    :param what: needs RabbitMQ and MariaDB.
+    :raises LabError: one of them is not installed.
+    """
+    if lacking := missing(what):
+        raise LabError(lacking)
 
 
 class Broker:
@@ -59,10 +83,16 @@ class Broker:
             "log.console = true", "log.file = false",
             # it must not go on strike on a full laptop
             "disk_free_limit.absolute = 1MB", "vm_memory_high_watermark.absolute = 1GB", "")))
-        environment = self._environment()
         self.epmd.start([shutil.which("epmd", path=PATH) or "epmd", "-address", "127.0.0.1",
-                         "-port", str(self._ports["epmd"])], environment)
-        self.process.start([program() or "rabbitmq-server"], environment)
+                         "-port", str(self._ports["epmd"])], self._environment())
+        self.restart()
+
+    def restart(self) -> None:
+        """Start a broker that was killed, with its user and what it kept on its disk.
+
+        :raises LabError: it ended, or did not get ready.
+        """
+        self.process.start([program() or "rabbitmq-server"], self._environment())
         wait_for_greeting(self.process, self._ports["amqp"], HELLO, START_TIMEOUT)
 
     def stop(self) -> None:

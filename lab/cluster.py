@@ -6,15 +6,15 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lab import accounts, ini, servers
 from lab.errors import LabError
 from lab.nova_client import Nova
-from lab.ports import NOVA_PORTS, check_free, choose, url
-from lab.process import Process, answers, environment_with, opener
+from lab.ports import DEFAULT_PORTS, NOVA_PORTS, check_free, choose, url
+from lab.process import Process, answers, at_once, environment_with, opener
 
 if TYPE_CHECKING:
     import openstack
@@ -40,6 +40,10 @@ class Lab:
     :raises LabError: an unknown port name, or a plugin that is no directory.
     """
 
+    #: what its processes listen at
+    port_names: ClassVar[Mapping[str, int]] = DEFAULT_PORTS
+    kind = "plain"  # and its subclasses have other names
+
     def __init__(self, state: Path, hosts: Sequence[str] = DEFAULT_HOSTS,
                  ports: Mapping[str, int] | None = None,
                  mistral_options: ini.Sections | None = None,
@@ -48,7 +52,7 @@ class Lab:
                  plugins: Sequence[Path | str] = ()):
         self.state = Path(state).resolve()
         self.hosts = tuple(hosts)
-        self.ports = choose(ports or {})
+        self.ports = choose(ports or {}, self.port_names)
         self.plugins = tuple(_plugin(path) for path in plugins)
         self._options = {"mistral": mistral_options or {}, "nova": nova_options or {},
                          "keystone": keystone_options or {}}
@@ -68,7 +72,11 @@ class Lab:
             known = json.loads((Path(state) / "lab.json").read_text())
         except OSError as error:
             raise LabError(f"no lab was started in {state}") from error
-        return cls(state, **known)
+        if known.pop("kind") == cls.kind:
+            return cls(state, **known)
+        from lab.distributed import DistributedLab  # a subclass: it imports this module
+
+        return DistributedLab(state, **known)
 
     def __enter__(self) -> "Lab":
         self.up()
@@ -116,7 +124,7 @@ class Lab:
     # Up and down
 
     def up(self, *, fresh: bool = False) -> None:
-        """Start both processes and wait until both answer.
+        """Start all processes and wait until all answer.
 
         :param fresh: forget what an earlier lab left in the state directory.
         :raises LabError: one runs already, a port is taken (nothing was started then), or a
@@ -139,7 +147,7 @@ class Lab:
             if self.keystone is not None:
                 self._wait_for(self.keystone, self.identity_url)
                 self._fill_keystone()
-            self._wait_for(self.mistral, self.mistral_url)
+            self._wait_for_mistral()
             self._wait_for(self.nova, self.control_url)
         except BaseException:
             self.down()
@@ -151,20 +159,29 @@ class Lab:
             if client is not None:
                 client.close()
         self._nova_client = self._connection = None
-        for process in reversed(self._processes):
-            process.stop()
+        at_once(*(process.stop for process in self._processes))
 
     def status(self) -> list[dict]:
         """Return name, pid, running, url and memory (MB) of each process."""
-        addresses = [self.nova_url, self.mistral_url]
-        if self.keystone is not None:
-            addresses.insert(0, self.identity_url)
-        return [process.row(address)
-                for process, address in zip(self._processes, addresses, strict=True)]
+        return [process.row(self._addresses.get(process.name, "")) for process in self._processes]
 
-    @property
-    def _processes(self) -> list[Process]:
-        return [*([self.keystone] if self.keystone else []), self.nova, self.mistral]
+    def kill(self, *names: str) -> None:
+        """End processes with SIGKILL, all at the same moment.
+
+        :param names: as ``status`` shows them.
+        :raises LabError: a name is unknown.
+        """
+        at_once(*(self._part(name)[0].kill for name in names))
+
+    def start(self, *names: str) -> None:
+        """Start processes that were killed, each when the one before it works.
+
+        :param names: as ``status`` shows them.
+        :raises LabError: a name is unknown, or one runs, has ended, or did not get ready.
+        """
+        for process, start in [self._part(name) for name in names]:
+            process.check_down()
+            start()
 
     def kill_mistral(self) -> None:
         """End the Mistral process with SIGKILL."""
@@ -180,10 +197,8 @@ class Lab:
 
         :raises LabError: it runs, its port is taken, or it does not answer.
         """
-        self.mistral.check_down()
         check_free({"mistral": self.ports["mistral"]})
-        self._spawn_mistral()
-        self._wait_for(self.mistral, self.mistral_url)
+        self.start("mistral")
 
     # Hosts and faults
 
@@ -267,6 +282,40 @@ class Lab:
     # Inside
 
     @property
+    def _parts(self) -> dict[str, tuple[Process, Callable[[], object]]]:
+        """Return its processes by name, each with what starts it again and waits for it."""
+        def nova() -> None:
+            self._spawn_nova()
+            self._wait_for(self.nova, self.control_url)
+
+        def mistral() -> None:
+            self._spawn_mistral()
+            self._wait_for_mistral()
+
+        parts = {"nova": (self.nova, nova), "mistral": (self.mistral, mistral)}
+        if (keystone := self.keystone) is None:
+            return parts
+
+        def identity() -> None:
+            self._spawn_keystone(keystone)
+            self._wait_for(keystone, self.identity_url)
+
+        return {"keystone": (keystone, identity), **parts}
+
+    def _part(self, name: str) -> tuple[Process, Callable[[], object]]:
+        if name not in self._parts:
+            raise LabError(f"no process {name!r}; there are {', '.join(self._parts)}")
+        return self._parts[name]
+
+    @property
+    def _processes(self) -> list[Process]:
+        return [process for process, _start in self._parts.values()]
+
+    @property
+    def _addresses(self) -> dict[str, str]:
+        return {"keystone": self.identity_url, "nova": self.nova_url, "mistral": self.mistral_url}
+
+    @property
     def _nova(self) -> Nova:
         if self._nova_client is None:
             self._nova_client = Nova(accounts.read(self.state / "clouds.yaml")["lab"]["auth"])
@@ -277,7 +326,7 @@ class Lab:
             shutil.rmtree(self.state)
 
     def _write_files(self) -> None:
-        known = {"hosts": self.hosts, "ports": self.ports,
+        known = {"kind": self.kind, "hosts": self.hosts, "ports": self.ports,
                  "mistral_options": self._options["mistral"],
                  "nova_options": self._options["nova"],
                  "keystone": self.keystone is not None,
@@ -323,6 +372,9 @@ class Lab:
     @property
     def _keystone_flag(self) -> list[str]:
         return ["--keystone"] if self.keystone else []
+
+    def _wait_for_mistral(self) -> None:
+        self._wait_for(self.mistral, self.mistral_url)
 
     def _plugin_environment(self) -> dict[str, str]:
         """Return what makes a Python process find the plugins, their entry points included."""

@@ -1,6 +1,7 @@
 """Python environments of services that cannot live in the one of the lab.
 
-Senlin's libraries were pinned years ago, and Horizon brings Django. Each gets an environment that
+Senlin's libraries were pinned years ago, Horizon brings Django, and a Mistral that is to be as
+operators have it may see nothing of the lab. Each gets an environment that
 all checkouts with the same pins share, made when it is first needed; `.lab/venv/NAME` leads to it.
 """
 
@@ -15,7 +16,7 @@ from lab.process import ROOT
 def environment(name: str) -> Path:
     """Return the directory of an environment with what ``requirements/NAME.txt`` pins.
 
-    :param name: ``senlin`` or ``horizon``.
+    :param name: ``mistral``, ``senlin`` or ``horizon``.
     :raises LabError: it could not be made; the message has the end of what was said.
     """
     requirements = ROOT / "requirements" / f"{name}.txt"

@@ -15,7 +15,7 @@ import signal
 import threading
 from pathlib import Path
 
-from lab import accounts, ini, patches
+from lab import ini, mistral_files, patches
 
 LOG = logging.getLogger(__name__)
 
@@ -32,28 +32,15 @@ def arguments(argv=None):
 
 
 def configuration(state: Path, port: int) -> ini.Sections:
-    return {
+    own = {
         "DEFAULT": {
             "transport_url": "fake:/",
             "use_stderr": True,
             "auth_type": "noauth",
-            # the legacy one wakes up once a second, runs its calls one after the other, and
-            # forgets those that it had begun when it was killed
-            "scheduler_type": "default",
         },
-        "scheduler": {
-            # what a killed process had still to do is done this soon (in seconds) after its start
-            "pickup_job_after": 1,
-            "captured_job_timeout": 30,
-        },
-        "action_heartbeat": {
-            # an action that was running when the process was killed fails 9 to 12 s after its start
-            "check_interval": 3,
-            "max_missed_heartbeats": 3,
-            "first_heartbeat_timeout": 10,
-        },
-        # "mandatory" ignores skip_validation, which large generated workflows need
-        "api": {"host": "127.0.0.1", "port": port, "validation_mode": "enabled"},
+        "api": {"host": "127.0.0.1", "port": port},
+        # there is no other process, and no fork that would take a lock along
+        "cron_trigger": {"run_in_api": True},
         "pecan": {"auth_enable": False},
         "database": {
             "connection": f"sqlite:///{state}/mistral.sqlite",
@@ -68,16 +55,13 @@ def configuration(state: Path, port: int) -> ini.Sections:
         # authentication is off, and 500 of them double the time of a start
         "legacy_action_provider": {"load_action_generators": False},
     }
+    return ini.merged(mistral_files.told_by_readme(), own)
 
 
 def authentication(state: Path) -> ini.Sections:
     """Return the options with which Mistral asks the Keystone of the lab about tokens."""
-    auth = accounts.read(state / "clouds.yaml")["mistral"]["auth"]
-    return {
-        "DEFAULT": {"auth_type": "keystone"},
-        "pecan": {"auth_enable": True},
-        "keystone_authtoken": accounts.middleware(auth) | {"service_type": "workflowv2"},
-    }
+    return mistral_files.authentication(state) | {
+        "DEFAULT": {"auth_type": "keystone"}, "pecan": {"auth_enable": True}}
 
 
 def import_libraries() -> None:

@@ -1,5 +1,6 @@
 """Processes that outlive the command that started them, remembered in a file each."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import warm
@@ -56,6 +58,14 @@ def answers(address: str) -> bool:
             return answer.code == 300
     except OSError:
         return False
+
+
+def at_once(*functions: Callable[[], object]) -> None:
+    """Call all at once; raise what the first of them raised when all have ended."""
+    with ThreadPoolExecutor(len(functions)) as pool:
+        running = [pool.submit(function) for function in functions]
+    for one in running:
+        one.result()
 
 
 class Process:
@@ -124,12 +134,12 @@ class Process:
                 "url": address, "memory": self.memory()}
 
     def memory(self) -> int:
-        """Return the resident memory in MB, 0 if the process is not running."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        except OSError:
-            return 0
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") // 2**20
+        """Return the resident memory in MB, with that of its children, 0 if it is not running."""
+        pages = 0
+        for member in _session(self.pid):
+            with contextlib.suppress(OSError):
+                pages += int(Path(f"/proc/{member}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
     def tail(self, lines: int = 15) -> str:
         """Return the end of the log."""
@@ -148,9 +158,17 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """SIGKILL, and wait until the process is gone."""
-        self.signal(signal.SIGKILL)
-        self._ended_within(10)
+        """SIGKILL, also to what it has forked, and wait until all of it is gone."""
+        leader = self.pid
+        members = _session(leader)
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while self.pid is not None or _session(leader):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.02)
 
     def _ended_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -171,8 +189,19 @@ def _start(command: Sequence[str], environment: Mapping[str, str], log: int
                             stdin=subprocess.DEVNULL, start_new_session=True)
 
 
+def _session(leader: int | None) -> list[int]:
+    """Return the running processes of the session that a process leads, or led until it ended."""
+    found = []
+    for entry in Path("/proc").iterdir() if leader else ():
+        with contextlib.suppress(OSError, ValueError):
+            stat = _stat(int(entry.name))
+            if stat["session"] == str(leader) and stat["state"] not in "ZX":
+                found.append(int(entry.name))
+    return found
+
+
 def _stat(pid: int) -> dict[str, str]:
-    """Return state and start time (in ticks since the machine started) of a process."""
+    """Return state, session and start time (in ticks of the machine) of a process."""
     # the second field is the name, which may contain anything: count from its closing bracket
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return {"state": fields[0], "started": fields[19]}
+    return {"state": fields[0], "session": fields[3], "started": fields[19]}

@@ -1,16 +1,11 @@
-"""What a Senlin of the lab reads: its configuration, its database, and this pack."""
+"""What a Senlin of the lab reads: its configuration and its database."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab import accounts, ini, mariadb, pins
+from lab import accounts, ini, mariadb
 from lab.environments import environment
-from lab.mariadb import MariaDB
-from lab.ports import choose
-from lab.process import ROOT, environment_with, run
-from lab.template import made_once
-from lab.wheel import wheel
+from lab.process import environment_with, run
 
 HOST = "localhost"  # the name under which the services know each other
 
@@ -75,52 +70,16 @@ def process_environment(state: Path) -> dict[str, str]:
     return environment_with(PYTHONPATH=str(state / "product"), LC_ALL="C.UTF-8")
 
 
-def install_product(state: Path) -> None:
-    """Install the wheel of this checkout where only this lab's Senlin sees it.
-
-    What it needs in a Senlin is there; tests/senlin shows that plain pip adds what is not, and
-    changes nothing.
-
-    :raises LabError: pip failed, or the wheel could not be built.
-    """
-    built = wheel()
-    target = state / "product"
-    installed = target / "installed"
-    if installed.exists() and installed.read_text() == str(built):
-        return
-    shutil.rmtree(target, ignore_errors=True)
-    run(str(environment("senlin") / "bin" / "pip"), "install", "--quiet", "--no-deps",
-        "--no-index", "--disable-pip-version-check", "--target", str(target), str(built))
-    installed.write_text(str(built))
-
-
 def copy_database(data: Path) -> None:
     """Give a Senlin its database, unless it has one from an earlier start.
 
     :raises LabError: the template could not be made.
     """
-    if not data.exists():
-        shutil.copytree(_template(), data)
+    mariadb.copy_migrated(data, "senlin", _migrate, Path(__file__))
 
 
-def _template() -> Path:
-    """Return the data of a MariaDB after Senlin's migrations, made now if there is none."""
-    makers = pins.checksum(ROOT / "requirements" / "senlin.txt", Path(__file__),
-                           Path(mariadb.__file__), Path(mariadb.program()))
-    template = pins.CACHE / f"senlin-database-{makers}"
-    made_once(template, _migrate)
-    return template / "mariadb"
-
-
-def _migrate(directory: Path) -> None:
-    port = choose({}, ("mariadb",))["mariadb"]
-    server = MariaDB(directory, port, "senlin", "only-for-this-minute")
-    server.install()
-    server.start()
-    try:
-        ini.write(directory / "senlin.conf", {"database": {"connection": server.url}})
-        programs = environment("senlin") / "bin"
-        run(str(programs / "python"), str(programs / "senlin-manage"), "--config-file",
-            str(directory / "senlin.conf"), "db_sync")
-    finally:
-        server.stop()
+def _migrate(directory: Path, database: str) -> None:
+    ini.write(directory / "senlin.conf", {"database": {"connection": database}})
+    programs = environment("senlin") / "bin"
+    run(str(programs / "python"), str(programs / "senlin-manage"), "--config-file",
+        str(directory / "senlin.conf"), "db_sync")

@@ -6,6 +6,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
+from lab import environments
 from lab.process import ROOT, run
 from lab.template import made_once
 
@@ -28,6 +29,23 @@ def wheel() -> Path:
     made_once(directory, lambda target: _build(files, target))
     (built,) = directory.glob("*.whl")
     return built
+
+
+def install(environment: str, target: Path) -> None:
+    """Install the wheel of this checkout where only those see it who look there (PYTHONPATH).
+
+    :param environment: whose Python is to run it; its libraries stay as they are.
+    :raises LabError: pip failed, or the wheel could not be built.
+    """
+    built = wheel()
+    installed = target / "installed"
+    if installed.exists() and installed.read_text() == str(built):
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    run(str(environments.environment(environment) / "bin" / "pip"), "install", "--quiet",
+        "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(target),
+        str(built))
+    installed.write_text(str(built))
 
 
 def _build(files: list[Path], target: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,21 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 time.sleep(60)
 """]
+
+
+FORKS = """
+import os, time
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -53,6 +69,16 @@ def test_a_process_that_does_not_listen_is_killed(process):
         assert process.pid is not None
     process.stop(patience=0.2)
     assert process.exit_status == -9
+
+
+def test_a_process_is_killed_with_what_it_has_forked(process):
+    """A service with workers leaves none behind."""
+    process.start([sys.executable, "-c", FORKS], os.environ)
+    while not (said := process.log.read_text()).endswith("\n"):
+        assert process.pid is not None
+    assert process.memory() > 0
+    process.kill()
+    assert not is_running(int(said))
 
 
 def test_nothing_is_running_before_the_start(process):

@@ -1,0 +1,56 @@
+"""What a Mistral of the lab reads: what the README says of its configuration, and its database."""
+
+import configparser
+import re
+from pathlib import Path
+
+from lab import accounts, ini, mariadb
+from lab.environments import environment
+from lab.process import ROOT, run
+
+
+def told_by_readme() -> ini.Sections:
+    """Return the options that the README tells operators to set in ``mistral.conf``."""
+    (block,) = re.findall(r"^```ini\n(.*?)^```$", (ROOT / "README.md").read_text(),
+                          re.MULTILINE | re.DOTALL)
+    parser = configparser.ConfigParser(default_section="none", interpolation=None)
+    parser.read_string(block)
+    return {name: dict(parser[name]) for name in parser.sections()}
+
+
+def authentication(state: Path) -> ini.Sections:
+    """Return the options with which Mistral asks the Keystone of the lab about tokens."""
+    auth = accounts.read(state / "clouds.yaml")["mistral"]["auth"]
+    return {"keystone_authtoken": accounts.middleware(auth) | {"service_type": "workflowv2"}}
+
+
+def configuration(state: Path, port: int, database: str, broker: str) -> ini.Sections:
+    """Return ``mistral.conf`` of a Mistral of many processes.
+
+    :param port: of the API.
+    :param database: URL of the database.
+    :param broker: URL of the broker.
+    """
+    addresses = {
+        "DEFAULT": {"transport_url": broker, "use_stderr": True},
+        "api": {"host": "127.0.0.1", "port": port},
+        "database": {"connection": database},
+        # std.http may talk to this machine: there is nothing else in a lab
+        "action_std_http": {"denied_cidrs": ""},
+    }
+    return ini.merged(ini.merged(told_by_readme(), addresses), authentication(state))
+
+
+def copy_database(data: Path) -> None:
+    """Give a Mistral its database, unless it has one from an earlier start.
+
+    :raises LabError: the template could not be made.
+    """
+    mariadb.copy_migrated(data, "mistral", _migrate, Path(__file__))
+
+
+def _migrate(directory: Path, database: str) -> None:
+    ini.write(directory / "mistral.conf", {"database": {"connection": database}})
+    for command in (("upgrade", "head"), ("populate",)):
+        run(str(environment("mistral") / "bin" / "mistral-db-manage"), "--config-file",
+            str(directory / "mistral.conf"), *command)
