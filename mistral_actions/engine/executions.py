@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.engine import database
+from mistral_actions.engine import callers, database
+from mistral_actions.errors import Unauthorized
 
 ENVIRONMENT = "recovery"
 EVACUATE = "recovery.evacuate_servers"  # the action
@@ -141,11 +142,14 @@ def try_again(context: Any, result: Any) -> bool:
     Never when it was given up: Mistral alone would go on with the tries.
 
     :param result: the task's result. A poll that has not finished (`finished: false`), an
-        error worth another try (`retriable: true`), and an action whose process died, which
+        error worth another try (`retriable: true`), an action that got no token because Mistral
+        had lost the caller, if the next one gets it, and an action whose process died, which
         Mistral reports as a text.
     """
     if isinstance(result, dict):
         again = result.get("finished") is False or result.get("retriable") is True
+        if result.get("code") == Unauthorized.code:
+            again = callers.give_back(context)
     else:
         again = isinstance(result, str)
     return again and not is_over(context)
@@ -162,8 +166,12 @@ def run_state(context: Any) -> str:
     pause, and after a cancel for one try more. Whoever pauses a recovery means the servers, not the
     tasks. What has begun is looked after all the same.
 
+    Every task asks this when an action of it has ended, just before Mistral schedules the next try.
+    So here the next try gets its caller back, if Mistral has lost it (`callers`).
+
     :returns: ENDED if one of them has ended, RUNNING if all run, else PAUSED.
     """
+    callers.give_back(context)
     states = set(_states_upwards(context))
     if states & set(ENDED):
         return "ENDED"

@@ -1,7 +1,10 @@
 """With a real Keystone, the pack may do what its caller may do, and nothing else."""
 
+import contextlib
 import datetime
+import functools
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -94,6 +97,22 @@ def who_acted(administrator: Cloud, server: dict[str, Any]) -> list[tuple[str, s
     return [(one["action"], one["user_id"]) for one in reversed(found)][1:]
 
 
+@contextlib.contextmanager
+def silent_nova(lab: Lab) -> Iterator[None]:
+    """Let Nova answer nothing in here: an action that asks it stays in flight."""
+    assert lab.nova.pid
+    os.kill(lab.nova.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(lab.nova.pid, signal.SIGCONT)
+
+
+def in_flight(cloud: Cloud, action: str) -> bool:
+    found = cloud.mistral.get(f"/action_executions?name={action}&state=RUNNING&fields=id").json()
+    return bool(found["action_executions"])
+
+
 def user_id(cloud: Cloud) -> str:
     return str(cloud.nova.session.get_user_id())
 
@@ -168,6 +187,37 @@ def test_a_token_of_an_administrators_trust_recovers_a_host(
     administrator.kill("compute4")
     assert_ended(people.trusted_by("lab", "admin").recover("compute4"), "SUCCEEDED", "RECOVERED")
     assert administrator.where(server)[1] != "compute4"
+
+
+def test_after_mistral_was_killed_each_recovery_goes_on_with_the_rights_of_its_own_caller(
+    lab: Lab, people: People, administrator: Cloud, member: Cloud
+) -> None:
+    """Mistral ends the lost actions of both in one thread, in the name of nobody."""
+    moved = lab.boot_many(4, "compute6", "on")
+    restarted = boot_for_member(people, "mine3", "compute2")
+    lab.set_faults({"*": {"spawn": {"delay": 2}}})
+    administrator.kill("compute6")
+    of_host = administrator.start(host="compute6", concurrency=2)
+    wait_for("the first evacuation", lambda: administrator.evacuations("compute6"))
+    with silent_nova(lab):
+        of_server = member.start(INSTANCE, server=restarted["id"], process_all_instances=True)
+        for cloud, action in (
+            (administrator, "recovery.evacuate_servers"),
+            (member, "recovery.plan_instance_recovery"),
+        ):
+            wait_for(f"{action} is in flight", functools.partial(in_flight, cloud, action))
+        lab.kill_mistral()
+    lab.set_faults({})
+    lab.start_mistral()
+
+    assert_ended(administrator.end_of(of_host), "SUCCEEDED", "RECOVERED")
+    assert_ended(member.end_of(of_server), "SUCCEEDED", "RECOVERED")
+
+    assert administrator.evacuations("compute6") == {server["id"]: ["done"] for server in moved}
+    assert not any(administrator.server(server)["locked"] for server in moved)
+    me, they = user_id(member), user_id(administrator)
+    assert who_acted(administrator, restarted) == [("stop", me), ("start", me)]
+    assert {user for server in moved for _, user in who_acted(administrator, server)} == {they}
 
 
 def test_a_token_that_expires_during_a_recovery_ends_it_and_a_new_one_finishes_it(

@@ -1,0 +1,158 @@
+"""Whoever started an execution, for the next try of a task whose action was lost.
+
+Mistral's heartbeat checker ends a lost action in the name of nobody: without user, project and
+token. All that follows inherits that, and so the next try could not talk to Nova. All that this
+cure rests on in Mistral is here; `_internals` looks whether it is there:
+
+- `RetryPolicy` evaluates `continue-on`, then schedules the next try, in the same thread.
+- The scheduler keeps with a job what `to_dict` of the thread's context says, and runs it so.
+- The job that checks the integrity of a running execution keeps the context of who started it.
+- The checker ends the lost actions of all projects in one thread. The tasks that follow at once
+  are started by another thread, all with the context of the last one. Therefore the context of
+  the thread itself is never the caller's: see `OnBehalf`.
+"""
+
+import functools
+import importlib.metadata
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from mistral_actions.engine import database
+
+LOG = logging.getLogger(__name__)
+
+
+class OnBehalf:
+    """The context of a thread of Mistral's; what the thread schedules is done for the caller.
+
+    To Mistral, and to any other thread that it is handed to, it is what it was before.
+
+    :param own: the context of the thread, which is nobody's.
+    :param caller: that of the caller, as Mistral keeps it with a job.
+    """
+
+    def __init__(self, own: Any, caller: Mapping[str, Any]) -> None:
+        self.own = own
+        self._caller = caller
+        self._thread = threading.current_thread()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what Mistral keeps with a job, or sends with a message."""
+        if threading.current_thread() is self._thread:
+            return dict(self._caller)
+        return dict(self.own.to_dict())
+
+
+class _Mistral(NamedTuple):
+    """What is used of Mistral's inside, besides the records in its database."""
+
+    options: Any
+    has_context: Callable[[], bool]
+    context: Callable[[], Any]
+    set_context: Callable[[Any], None]
+    key_of_check: Callable[[Any], str]
+
+
+def give_back(context: Any) -> bool:
+    """Let what this thread schedules for a task be done for whoever started the execution.
+
+    Only if Mistral has lost the caller, and knows one caller only, of the execution's own project.
+    Else all stays as it is, and an action says that it got no token.
+
+    :param context: what Mistral passes to a function of a workbook.
+    :returns: whether the caller was lost and is given back.
+    """
+    mistral = _internals()
+    if mistral is None:
+        return False
+    try:
+        return _give_back(mistral, context)
+    except Exception as error:  # noqa: BLE001 - a workflow must not end by it; no text: the token
+        LOG.warning("The caller of an execution was not found: %s", type(error).__name__)
+        return False
+
+
+@functools.cache
+def _internals() -> _Mistral | None:
+    """Return what is used of Mistral; null if this Mistral does not have all of it."""
+    try:
+        from mistral import context
+        from mistral.engine import workflow_handler
+        from oslo_config import cfg
+
+        found = _Mistral(
+            cfg.CONF,
+            context.has_ctx,
+            context.ctx,
+            context.set_ctx,
+            workflow_handler._get_integrity_check_key,
+        )
+        _ = found.options.pecan.auth_enable, context.MistralContext.to_dict
+        _ = database.api().get_scheduled_jobs
+    except Exception as error:  # noqa: BLE001 - whatever it is, this Mistral is another one
+        LOG.warning(
+            "Mistral %s has changed inside (%s): a task whose action is lost gets no token for its"
+            " next try, and ends with UNAUTHORIZED.",
+            _version(),
+            error,
+        )
+        return None
+    return found
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("mistral")
+    except importlib.metadata.PackageNotFoundError:
+        return "(of an unknown version)"
+
+
+def _give_back(mistral: _Mistral, context: Any) -> bool:
+    if not mistral.options.pecan.auth_enable or not mistral.has_context():
+        return False
+    own = mistral.context()
+    if isinstance(own, OnBehalf):
+        own = own.own
+    asking = context["__task_execution"]
+    if own.auth_token or not asking:  # an output asks for no task
+        return False
+    db = database.api()
+    execution = db.get_workflow_execution(context["__execution"]["id"])
+    caller = _caller_of(mistral, db, execution)
+    if caller is None:
+        LOG.warning("Mistral does not tell for whom execution %s is carried out", execution.id)
+        return False
+    task = db.get_task_execution(asking["id"])
+    if None in (execution.project_id, task.project_id):
+        # made in the name of nobody: Mistral finds it with the rights of its own thread only
+        caller["is_admin"] = caller.get("is_admin") or own.is_admin
+    mistral.set_context(OnBehalf(own, caller))
+    return True
+
+
+def _caller_of(mistral: _Mistral, db: Any, execution: Any) -> dict[str, Any] | None:
+    """Return the context of whoever started an execution, or the one that it is a part of.
+
+    Null if Mistral does not have it, or has those of several users (who ran it again): nobody
+    gets the rights of another one.
+    """
+    root = execution
+    if execution.root_execution_id:
+        root = db.get_workflow_execution(execution.root_execution_id)
+    if not root.project_id or execution.project_id not in (None, root.project_id):
+        return None
+    jobs = db.get_scheduled_jobs(key=mistral.key_of_check(root))
+    known = [
+        kept
+        for kept in (job.auth_ctx or {} for job in jobs)
+        if kept.get("auth_token") and kept.get("project_id") == root.project_id
+    ]
+    if len({kept["user"] for kept in known}) != 1:
+        return None
+    longest = max(known, key=lambda kept: kept.get("expires_at") or "")
+    return {**longest, "root_execution_id": root.id}

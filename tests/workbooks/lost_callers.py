@@ -1,0 +1,174 @@
+"""Processes of Mistral that can be lost, with its own checker, policies, jobs and contexts.
+
+Import it when Mistral is loaded.
+"""
+
+import contextlib
+import datetime
+import functools
+import threading
+import types
+
+from mistral import context as contexts
+from mistral.db.v2 import api as db_api
+from mistral.engine import default_engine, post_tx_queue
+from mistral.executors import base as executors
+from mistral.rpc import clients as rpc_clients
+from mistral.scheduler import base as schedulers
+from mistral.scheduler.default_scheduler import DefaultScheduler
+from mistral.services import action_heartbeat_checker, workbooks
+from mistral_lib import actions
+from oslo_config import cfg
+
+from driver.rehearsals.engine import replaced
+from mistral_actions.engine import callers
+from mistral_actions.errors import Unauthorized
+
+WORKBOOK = """
+version: '2.0'
+name: lost
+workflows:
+  whole:
+    tasks:
+      inner:
+        workflow: part
+  part:
+    task-defaults:
+      retry:
+        count: 1
+        delay: 1
+        continue-on: <% try_again(task().result) %>
+      fail-on: <% try_again(task().result) or run_state() = ENDED %>
+    tasks:
+      first:
+        action: std.echo
+        input: {output: <% recovery_settings() %>}
+        on-error: [then]
+      then:
+        action: std.echo
+        input: {output: then}
+"""
+
+
+class Processes:
+    """Threads of engines and executors, with Mistral's contexts between them as over a broker."""
+
+    no_token = actions.Result(error=Unauthorized("Mistral passed no token.").as_dict())
+
+    def __init__(self):
+        self.engine = default_engine.DefaultEngine()
+        self.todo = []
+        self.ran = []  # (action execution, user, token, input) of all that executors got
+
+    @staticmethod
+    def in_thread(target):
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+
+    def settle(self):
+        while self.todo:
+            self.in_thread(self.todo.pop(0))
+
+    # what Mistral finds in the place of its own
+    def thread(self, target):
+        return types.SimpleNamespace(start=lambda: self.todo.append(target))
+
+    def send(self, method, *args, **kwargs):
+        message = contexts.RpcContextSerializer().serialize_context(contexts.ctx())
+
+        def receive():
+            contexts.RpcContextSerializer().deserialize_context(message)
+            getattr(self.engine, method)(*args, **kwargs)
+
+        self.todo.append(receive)
+
+    def __getattr__(self, method):
+        return lambda *args, **kwargs: self.send(method, *args, **kwargs)
+
+    def run_action(self, _action, action_ex_id, *_, **__):
+        got = contexts.ctx()
+        with db_api.transaction(read_only=True):
+            given = db_api.load_action_execution(action_ex_id).input["output"]
+        self.ran.append((action_ex_id, got.user_id, got.auth_token, given))
+
+    def schedule(self, job):
+        DefaultScheduler._persist_job(job)
+
+    def has_scheduled_jobs(self, **_):
+        return False
+
+    # what happens
+    def as_(self, user, project):
+        contexts.set_ctx(
+            contexts.MistralContext(
+                user_id=user, project_id=project, auth_token=f"token-of-{user}", roles=["member"]
+            )
+        )
+
+    def begun(self):
+        """Let all go on that can; return what executors got meanwhile."""
+        self.ran.clear()
+        self.settle()
+        return list(self.ran)
+
+    def next_tries(self):
+        """Let the scheduler do what is due after a retry's delay."""
+        contexts.set_ctx(contexts.MistralContext(is_admin=True))
+        for job in db_api.get_scheduled_jobs():
+            if job.func_name.endswith("_continue_task"):
+                ready = DefaultScheduler._prepare_job(job)
+                self.todo.append(functools.partial(DefaultScheduler._invoke_job, *ready))
+                db_api.delete_scheduled_job(job.id)
+        return self.begun()
+
+    def lose(self, found):
+        """Let the executors die, and the checker find out."""
+        contexts.set_ctx(contexts.MistralContext(is_admin=True))
+        with db_api.transaction():
+            for action_ex_id, *_ in found:
+                db_api.update_action_execution(
+                    action_ex_id, {"last_heartbeat": datetime.datetime(2000, 1, 1)}
+                )
+        self.in_thread(self._check)
+        return self.begun()
+
+    @staticmethod
+    def _check():
+        contexts.set_ctx(contexts.MistralContext(is_admin=True))  # as the checker's thread begins
+        action_heartbeat_checker.handle_expired_actions()
+
+    def answer(self, found, result):
+        for action_ex_id, user, token, _ in found:
+            contexts.set_ctx(
+                contexts.MistralContext(user_id=user, auth_token=token, is_admin=token is None)
+            )
+            self.send("on_action_complete", action_ex_id, result)
+        return self.begun()
+
+
+@contextlib.contextmanager
+def at_work(mistral):
+    """Two projects, each with a user and an environment, and a workbook for both."""
+    found = Processes()
+    with (
+        mistral._at_work(),
+        replaced(
+            {
+                (post_tx_queue, "threading"): types.SimpleNamespace(Thread=found.thread),
+                (rpc_clients, "_ENGINE_CLIENT"): found,
+                (schedulers, "_SCHEDULER"): found,
+                (executors, "get_executor"): lambda _: found,
+            }
+        ),
+    ):
+        cfg.CONF.set_override("auth_enable", True, "pecan")
+        cfg.CONF.set_override("execution_integrity_check_delay", 20, "engine")
+        callers._internals.cache_clear()
+        found.as_("ann", "blue")
+        workbooks.create_workbook_v2(WORKBOOK, scope="public")
+        for project, user in (("blue", "ann"), ("red", "bob")):
+            found.as_(user, project)
+            with db_api.transaction():
+                db_api.create_environment({"name": "recovery", "variables": {"of": project}})
+        yield found

@@ -1,0 +1,63 @@
+"""The caller that Mistral's own heartbeat checker loses, and what its next tries get."""
+
+import importlib.metadata
+
+import pytest
+
+from mistral_actions.engine import callers
+
+
+@pytest.fixture
+def processes(mistral):
+    from tests.workbooks import lost_callers  # Mistral must have been loaded
+
+    with lost_callers.at_work(mistral) as found:
+        yield found
+
+
+def whose(found):
+    return [(user, token) for _, user, token, _ in found]
+
+
+ANN, BOB, NOBODY = ("ann", "token-of-ann"), ("bob", "token-of-bob"), (None, None)
+
+
+def test_each_next_try_has_its_own_caller_and_no_task_the_token_of_another_one(processes):
+    for user, project in (("ann", "blue"), ("bob", "red")):
+        processes.as_(user, project)
+        processes.engine.start_workflow("lost.whole")
+    first = processes.begun()
+    assert whose(first) == [ANN, BOB]
+
+    assert processes.lose(first) == []
+    second = processes.next_tries()
+    assert sorted(whose(second)) == [ANN, BOB]
+    settings = {user: given["of"] for _, user, _, given in second}
+    assert settings == {"ann": "blue", "bob": "red"}
+
+    after = processes.lose(second)  # no try is left
+    assert whose(after) == [NOBODY, NOBODY]
+
+    assert processes.answer(after, processes.no_token) == []
+    assert sorted(whose(processes.next_tries())) == [ANN, BOB]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "mistral.engine.workflow_handler._get_integrity_check_key",
+        "mistral.context.set_ctx",
+        "mistral.db.v2.api.get_scheduled_jobs",
+    ],
+)
+def test_a_mistral_that_has_changed_inside_is_named_in_the_log_and_left_alone(
+    mistral, monkeypatch, caplog, missing
+):
+    callers._internals.cache_clear()
+    monkeypatch.delattr(missing)
+    assert callers.give_back({}) is False
+    monkeypatch.undo()
+    callers._internals.cache_clear()
+    assert f"Mistral {importlib.metadata.version('mistral')} has changed" in caplog.text
+    assert missing.rpartition(".")[2] in caplog.text
+    assert "UNAUTHORIZED" in caplog.text
