@@ -20,6 +20,9 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
     Subclasses keep their arguments as attributes (Mistral serialises them to the executor, where
     `__init__` does not run again) and implement `act`. An action can be killed at any point and
     run again by another process: what is done is read from Nova.
+
+    A step that two processes at once would do twice has the argument `alone`: false while another
+    run of it is at work, and then it does nothing. Only Mistral's engine knows (`engine.chains`).
     """
 
     def act(self, nova: Nova) -> Any:
@@ -34,6 +37,8 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
     def run(self, context: Any) -> Any:
         """Run the action for Mistral; errors are returned, never raised."""
         name = type(self).__name__
+        if not getattr(self, "alone", True):
+            return {"finished": False, "message": "another run of this step has not ended yet"}
         try:
             self.check()
             return self.act_for(context)

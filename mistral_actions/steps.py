@@ -51,10 +51,12 @@ class PolledStep(RecoveryAction, Generic[Found]):
     """The second step of an action: does it, once, and looks until it has ended; polled.
 
     :param todo: what the check has found.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     """
 
-    def __init__(self, todo: Found) -> None:
+    def __init__(self, todo: Found, alone: bool = True) -> None:
         self.todo = todo
+        self.alone = alone
 
     @property
     def _id(self) -> str:

@@ -56,6 +56,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "The scheduler picks a host for each server.",
             "recovery.evacuate_servers",
             input={
+                "alone": "alone()",
                 "begin": "run_state() = RUNNING",
                 "plan": "$.plan",
                 "tried_before": "ending().details.get(newest_migration)",
@@ -80,6 +81,7 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
             "Once only, and not if it is stopped. A resized server is reset to active first.",
             "recovery.stop_server",
             input={
+                "alone": "alone()",
                 "plan": "$.plan",
                 "tried_before": "ending().details.get(newest_action)",
             },
@@ -88,7 +90,9 @@ BLOCKS: Mapping[str, Mapping[str, Block]] = {
     },
     "start_instance_task": {
         "instance_failure": Block(
-            "Not if somebody else has started it meanwhile.", "recovery.start_server"
+            "Not if somebody else has started it meanwhile.",
+            "recovery.start_server",
+            input={"alone": "alone()", "plan": "$.plan"},
         )
     },
     "confirm_instance_active_task": {

@@ -93,7 +93,7 @@ class _MethodTask:
         return {**own, **what.handed, **{name: literal(given[name]) for name in given}}
 
     def _publish(self) -> _YAML:
-        published, result = {}, "task().result"
+        published, result = {}, "outcome()"
         if self._reports:
             published["report"] = expression(f"{result}.get(report, $.report)")
             # once in the data: the report of a thousand servers is large
@@ -103,7 +103,7 @@ class _MethodTask:
 
     def _publish_on_error(self) -> _YAML:
         goes_on = self.in_finally or self.what.goes_on
-        return {"results": self._results("task().result")} if goes_on else {}
+        return {"results": self._results("outcome()")} if goes_on else {}
 
     def _results(self, result: str) -> str:
         return expression(f"$.results.set({constant(self.name)}, {result})")
@@ -151,7 +151,7 @@ def _own_policies(what: Resolved) -> _YAML:
     delay = OWN_RETRY.delay if tries is None else 1
     if retry:
         count, delay = retry.count, retry.delay
-    again = "try_again(task().result)"
+    again = "try_again()"
     if timeout:
         again = f"{again} and {_SECONDS} < {timeout - delay}"
     return {"retry": {"count": count, "delay": delay, "continue-on": expression(again)}, **policies}

@@ -56,6 +56,7 @@ class SetNodePower(PolledStep[PowerTodo]):
     """Power a bare metal node on or off, and look until it is; polled.
 
     :param todo: what the check has found.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: POWER_FAILED, GONE.
     Nova: nothing; Ironic: looks up the node; `PUT /nodes/{id}/states/power`.
     """

@@ -54,6 +54,7 @@ class SetServiceState(PolledStep[ServiceTodo]):
     """Enable or disable a compute service; doing so twice is harmless.
 
     :param todo: what the check has found.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: FORBIDDEN, NOT_FOUND. Nova: looks up the service; `PUT /os-services/{id}`.
     """
 

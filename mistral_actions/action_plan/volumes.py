@@ -100,12 +100,13 @@ class MoveVolume(PolledStep[VolumeTodo]):
 
     :param todo: what the check has found.
     :param ask: whether to ask Cinder if it is not on its way; else that means that it failed.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: VOLUME_MIGRATE_FAILED, GONE.
     Nova: nothing; Cinder: looks up the volume; os-migrate_volume, os-retype.
     """
 
-    def __init__(self, todo: VolumeTodo, ask: bool = False) -> None:
-        super().__init__(todo)
+    def __init__(self, todo: VolumeTodo, ask: bool = False, alone: bool = True) -> None:
+        super().__init__(todo, alone)
         self.ask = ask
 
     def act_for(self, context: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.engine import callers, database
+from mistral_actions.engine import callers, chains, database, results
 from mistral_actions.errors import Unauthorized
 
 ENVIRONMENT = "recovery"
@@ -136,22 +136,18 @@ def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
             yield recent and of_this_host and other
 
 
-def try_again(context: Any, result: Any) -> bool:
-    """Say whether a task must run its action once more; the `continue-on` of every retry.
+def try_again(context: Any) -> bool:
+    """Say whether this task must run its action once more; the `continue-on` of every retry.
 
-    Never when it was given up: Mistral alone would go on with the tries.
-
-    :param result: the task's result. A poll that has not finished (`finished: false`), an
-        error worth another try (`retriable: true`), an action that got no token because Mistral
-        had lost the caller, if the next one gets it, and an action whose process died, which
-        Mistral reports as a text.
+    Yes if the result that counts is no end (`results.asks_for_another`), or if Mistral had lost the
+    caller, and with it the token, and the next try gets it back. Never when the task was given up:
+    Mistral alone would go on with the tries.
     """
-    if isinstance(result, dict):
-        again = result.get("finished") is False or result.get("retriable") is True
-        if result.get("code") == Unauthorized.code:
-            again = callers.give_back(context)
-    else:
-        again = isinstance(result, str)
+    chains.drop_other_tries(context)
+    left = results.outcome(context)
+    again = results.asks_for_another(left)
+    if isinstance(left, dict) and left.get("code") == Unauthorized.code:
+        again = callers.give_back(context)
     return again and not is_over(context)
 
 

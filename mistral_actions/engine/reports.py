@@ -10,7 +10,7 @@ import dataclasses
 import graphlib
 from typing import Any
 
-from mistral_actions.engine import database
+from mistral_actions.engine import database, results
 from mistral_actions.engine.executions import is_over
 from mistral_actions.errors import RecoveryError, report, report_of
 
@@ -18,6 +18,11 @@ from mistral_actions.errors import RecoveryError, report, report_of
 OPTIONAL = "optional"  # its failure is no failure of the workflow
 NOTICE = "notice"  # what it tells goes into `notices` of the details
 _ENDED = ("CANCELLED", "ERROR", "SKIPPED", "SUCCESS")
+_NO_TASK = {
+    "state": "SKIPPED",
+    "reason": "NO_TASK",
+    "message": "no task of the recovery method recovers servers",
+}
 # What the details of a failure say of its attempt: the newest records of it in Nova.
 _KEPT = ("newest_migration", "newest_action")
 
@@ -132,8 +137,9 @@ def _stopped(tasks: list[Any]) -> bool:
 
 
 def _at_the_end(told: dict[str, Any], execution: Any, tasks: list[Any]) -> dict[str, Any]:
-    if told["reason"] == "NOT_ENDED":
-        told = _carried_out(execution, told["details"])
+    if told["reason"] == "NOT_ENDED" and not _tells_of_the_end(execution):
+        told = _carried_out(execution, _left_alone(told["details"]))
+    told = _unless_work_is_left(told)
     lost = [_TaskEnd(one, _result_of(one)) for one in tasks if _is_optional_failure(one)]
     if not lost or told["state"] == "FAILED":
         return told
@@ -141,6 +147,42 @@ def _at_the_end(told: dict[str, Any], execution: Any, tasks: list[Any]) -> dict[
     remarks = "".join(f" Without {one['task']}: {one['message']}" for one in failed)
     told = {**told, "message": told["message"] + remarks}
     return _with_details(told, {"failed_tasks": failed})
+
+
+def _tells_of_the_end(execution: Any) -> bool:
+    """Say whether a task is there to tell how it ended: it publishes the report, or is ours."""
+    return any(
+        "report" in (one.get("publish") or {})
+        or str(one.get("workflow") or "").startswith("recovery.")
+        for one in execution.spec["tasks"].values()
+    )
+
+
+def _left_alone(details: dict[str, Any]) -> dict[str, Any]:
+    """Return the details with no server that waits: no task is there to move it."""
+    lines = details.get("servers")
+    if not isinstance(lines, list):  # a person can have typed anything
+        return details
+    return {**details, "servers": [{**one, **_NO_TASK} if _waits(one) else one for one in lines]}
+
+
+def _waits(line: Any) -> bool:
+    return isinstance(line, dict) and line.get("state") in ("PENDING", "RUNNING")
+
+
+def _unless_work_is_left(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a report; nothing has ended well, and nothing has ended, while a server waits."""
+    lines = told["details"].get("servers")
+    lines = lines if isinstance(lines, list) else []
+    left = sum(_waits(line) for line in lines)
+    good = told["state"] == "SUCCEEDED" and told["reason"] != "DRY_RUN"
+    if told["reason"] != "NOT_ENDED" and not (good and left):
+        return told
+    text = (
+        f"All tasks have ended, and {left} of {len(lines)} servers were not seen at their end. Run"
+        " the recovery again: it does what is left, and nothing twice."
+    )
+    return report("FAILED", "SERVERS_LEFT", text, told["details"])
 
 
 def _is_optional_failure(task: Any) -> bool:
@@ -152,8 +194,9 @@ def _last_run(task_id: str, tasks: list[Any]) -> dict[str, Any]:
     task = next(one for one in tasks if one.id == task_id)
     kept: dict[str, Any] = {}
     if task.state not in _ENDED:
-        for run in _runs(task, state="ERROR"):
-            details = report_of(_result(run, task)).get("details") or {}
+        for run in results.runs(task, state="ERROR"):
+            told = report_of(_told_in(results.result(run, task), task))
+            details = told.get("details") or {}
             kept |= {key: found for key, found in details.items() if key in _KEPT}
     return kept
 
@@ -202,22 +245,12 @@ def _tasks(execution_id: str) -> list[Any]:
 
 
 def _result_of(task: Any) -> Any:
-    """Return what the last run of a task has left; null if it left nothing."""
-    runs = _runs(task, accepted=True)
-    return _result(runs[-1], task) if runs else None
+    """Return the result of a task that counts; null if it has none."""
+    return _told_in(results.result_of(task), task)
 
 
-def _runs(task: Any, **which: Any) -> list[Any]:
-    """Return executions of a task's action or of its sub-workflow, the oldest first."""
-    db = database.api()
-    look = db.get_workflow_executions if task.type == "WORKFLOW" else db.get_action_executions
-    return sorted(
-        look(task_execution_id=task.id, **which), key=lambda one: (one.created_at, one.id)
-    )
-
-
-def _result(run: Any, task: Any) -> Any:
-    """Return the result of an action, which Mistral wraps, or the output of a sub-workflow."""
-    output = run.output if isinstance(run.output, dict) else {}
-    is_output = task.type == "WORKFLOW" and "report" in output  # else it is Mistral's own text
-    return output if is_output else output.get("result")
+def _told_in(result: Any, task: Any) -> Any:
+    """Return a result; of a sub-workflow without a report, Mistral's own text."""
+    if task.type == "WORKFLOW" and result and "report" not in result:
+        return result.get("result")
+    return result

@@ -176,6 +176,7 @@ class RebuildServer(ServerStep[RebuildPlan]):
     """Rebuild a server, once, and look until it is; polled.
 
     :param todo: the plan of the rebuild.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     :returns: `finished`, and then the report.
     Errors: REBUILD_FAILED, REFUSED, GONE, FORBIDDEN.
     Nova: looks up the server, and what was done with it; rebuild.

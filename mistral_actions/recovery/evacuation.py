@@ -20,6 +20,7 @@ class EvacuateServers(RecoveryStep[EvacuationPlan]):
         do not count in this one; null: the plan's.
     :param begin: false while the recovery is paused (`run_state`): nothing new is started, what
         has been is looked after.
+    :param alone: false while another pass is at work: then this one does nothing at all.
     :returns: `finished` and the number of servers done, running, pending, failed and skipped;
         when finished, the `report` with a line per server.
     Errors: SERVERS_NOT_MOVED (with the report), HOST_UP, FORBIDDEN, NOVA_UNAVAILABLE.
@@ -33,11 +34,13 @@ class EvacuateServers(RecoveryStep[EvacuationPlan]):
         destination: Any = None,
         tried_before: Any = None,
         begin: bool = True,
+        alone: bool = True,
     ) -> None:
         super().__init__(plan)
         self.destination = destination
         self.tried_before = tried_before
         self.begin = begin
+        self.alone = alone
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Do one pass."""

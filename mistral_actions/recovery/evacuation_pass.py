@@ -9,8 +9,9 @@ that moment. So a server is started only if it was seen on the host, idle, after
 read; and the end is told only of servers that were seen as they shall be, unlocked.
 
 Nova does not refuse to evacuate a server that is being evacuated, and then both fail. So two
-passes must never write at once: a pass stops writing after `PASS_SECONDS`, long before Mistral
-takes its process for dead and starts another one.
+passes must never write at once. Mistral's engine begins none while another one runs
+(`engine.chains`); and a pass stops writing after `PASS_SECONDS`, long before Mistral takes its
+process for dead and starts another one.
 """
 
 import contextlib

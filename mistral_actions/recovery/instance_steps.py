@@ -91,14 +91,16 @@ class StopServer(InstanceStep):
     :param plan: the plan of the recovery.
     :param tried_before: the newest record of what was done with the server when an earlier
         attempt failed, whose stop does not count in this one; null: the plan's.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: STOP_FAILED, FORBIDDEN; what else it became meanwhile. Nova: looks up the server and
     what was done with it; os-resetState if it is resized; os-stop unless it is stopped, or was
     stopped or started since the plan was made.
     """
 
-    def __init__(self, plan: InstancePlan, tried_before: Any = None) -> None:
+    def __init__(self, plan: InstancePlan, tried_before: Any = None, alone: bool = True) -> None:
         super().__init__(plan)
         self.tried_before = tried_before
+        self.alone = alone
 
     @property
     def _newest_known(self) -> str | None:
@@ -141,9 +143,14 @@ class StartServer(InstanceStep):
     """Start a server if it is stopped; polled while Nova is busy with it.
 
     :param plan: the plan of the recovery.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: START_FAILED, FORBIDDEN; what else it became meanwhile. Nova: looks up the server;
     os-start.
     """
+
+    def __init__(self, plan: InstancePlan, alone: bool = True) -> None:
+        super().__init__(plan)
+        self.alone = alone
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Start it; doing so twice is harmless."""

@@ -72,14 +72,17 @@ class MoveServer(ServerStep[MoveTodo]):
     :param todo: what the check has found.
     :param cancelled: whether the plan is being cancelled: a live migration is then to be aborted.
     :param aborted: what came of that, once it was tried.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     :returns: `abort`: the migration to abort, or null.
     Errors: MIGRATE_FAILED, RESIZE_FAILED, EVACUATE_FAILED, REFUSED, GONE, FORBIDDEN, ...
     Nova: looks up the server, its migrations, and what was done with it; os-migrateLive, migrate,
     resize or evacuate; confirmResize.
     """
 
-    def __init__(self, todo: MoveTodo, cancelled: Any = False, aborted: Any = None) -> None:
-        super().__init__(todo)
+    def __init__(
+        self, todo: MoveTodo, cancelled: Any = False, aborted: Any = None, alone: bool = True
+    ) -> None:
+        super().__init__(todo, alone)
         self.cancelled = cancelled
         self.aborted = aborted
 

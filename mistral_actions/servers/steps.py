@@ -78,6 +78,7 @@ class SwitchServer(ServerStep[SwitchTodo]):
     """Stop or start a server, once, and look until it is; polled.
 
     :param todo: what the check has found.
+    :param alone: false while another run of this step is at work: then this one does nothing.
     Errors: STOP_FAILED, START_FAILED, REFUSED, GONE, FORBIDDEN. Nova: looks up the server, and
     what was done with it; os-stop or os-start.
     """

@@ -18,7 +18,7 @@ class FakeExecution:
             id="e1", workflow_name="recovery.test.run", state="RUNNING", task_execution_id=None,
             input={} if given is None else {"report": given}, spec={"tasks": {}},
         )  # fmt: skip
-        self.tasks, self.runs = [], []
+        self.tasks, self.runs, self.jobs = [], [], []
         self._clock, self._serial = itertools.count(), itertools.count()
         for result in tasks:
             self.task(**result)
@@ -39,19 +39,22 @@ class FakeExecution:
         self.run(found, {"result": result} if output is None else output)
         return found
 
-    def run(self, task, output, state="SUCCESS", accepted=True):
-        """Add a run of a task's action, or of its sub-workflow."""
+    def run(self, task, output, state="SUCCESS", accepted=True, given=None):
+        """Add a run of a task's action, or of its sub-workflow; `given` is its input."""
         number = next(self._serial)
         self.runs.append(
             types.SimpleNamespace(
                 id=f"r{number}", created_at=number, task_execution_id=task.id, kind=task.type,
-                output=output, state=state, accepted=accepted,
+                output=output, state=state, accepted=accepted, input=given or {},
             )
         )  # fmt: skip
 
     # ---- what Mistral's database is asked
     def get_workflow_execution(self, _):
         return self.own
+
+    def get_task_execution(self, id_):
+        return next(one for one in self.tasks if one.id == id_)
 
     def get_task_executions(self, workflow_execution_id):
         assert workflow_execution_id == self.own.id
@@ -62,6 +65,17 @@ class FakeExecution:
 
     def get_workflow_executions(self, **which):
         return self._runs("WORKFLOW", which)
+
+    def get_scheduled_jobs(self, fields, func_name, func_args):
+        assert fields == ["id", "captured_at"]
+        return [
+            one
+            for one in self.jobs
+            if (one.func_name, one.func_args) == (func_name, func_args["eq"])
+        ]
+
+    def delete_scheduled_jobs(self, **which):
+        self.jobs = [one for one in self.jobs if not which.items() <= vars(one).items()]
 
     def _runs(self, kind, which):
         return [

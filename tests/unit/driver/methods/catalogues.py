@@ -6,9 +6,10 @@ from driver.workbooks.lint import Catalogue
 ACTIONS = {
     "recovery.isolate_host": "plan",
     "recovery.prepare_servers": "plan",
-    "recovery.evacuate_servers": "plan, destination=null, tried_before=null, begin=true",
-    "recovery.stop_server": "plan, tried_before=null",
-    "recovery.start_server": "plan",
+    "recovery.evacuate_servers": "plan, destination=null, tried_before=null, begin=true,"
+    " alone=true",
+    "recovery.stop_server": "plan, tried_before=null, alone=true",
+    "recovery.start_server": "plan, alone=true",
     "recovery.check_server_active": "plan",
     "recovery.disable_host": "plan",
     "recovery.check_host_disabled": "plan",

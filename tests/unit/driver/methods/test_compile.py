@@ -105,7 +105,7 @@ def test_a_polled_block_is_looked_at_as_long_as_its_option_says():
     assert tasks(text)[name]["retry"] == {
         "count": "<% tries($.plan, host_down_timeout) %>",
         "delay": 1,
-        "continue-on": "<% try_again(task().result) %>",
+        "continue-on": "<% try_again() %>",
     }
 
 
@@ -114,7 +114,7 @@ def test_a_step_of_the_pack_that_waits_for_nothing_may_be_tried_as_often_as_the_
     name = "disable_compute_node_task"
     settings = f"tasks: {{{name}: {{retry: {{count: 7, delay: 3}}}}}}"
     told = tasks(f"{text}\n{settings}", "process_failure")
-    again = "<% try_again(task().result) %>"
+    again = "<% try_again() %>"
     assert told[name]["retry"] == {"count": 7, "delay": 3, "continue-on": again}
 
 

@@ -6,27 +6,27 @@ import pytest
 
 from mistral_actions.engine import executions
 from mistral_actions.errors import Failed, Unavailable
+from tests.unit.mistral_actions.fake_executions import FakeExecution, asking
 
-CONTEXT = {"__execution": {"id": "e1"}, "__task_execution": {"id": "t1", "name": "some_task"}}
+POLL = {"finished": False}
 
 
 def execution(state, task_execution_id=None):
     return types.SimpleNamespace(id="e1", state=state, task_execution_id=task_execution_id)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def mistral(monkeypatch):
     """Mistral's database with one execution, which runs."""
-    found = types.SimpleNamespace(execution=execution("RUNNING"))
-    database = types.SimpleNamespace(get_workflow_execution=lambda _: found.execution)
-    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
+    found = FakeExecution()
+    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: found)
     return found
 
 
 @pytest.mark.parametrize(
     ("result", "again"),
     [
-        ({"finished": False}, True),
+        (POLL, True),
         ({"finished": True}, False),
         ({"finished": 0}, False),
         ({"finished": None}, False),
@@ -38,35 +38,49 @@ def mistral(monkeypatch):
         ("", True),
         (None, False),
         ([], False),
-        ([{"finished": False}], False),
+        ([POLL], False),
         (True, False),
         (0, False),
     ],
 )
-def test_what_is_tried_again(result, again):
-    assert executions.try_again(CONTEXT, result) is again
-    assert executions.run_state(CONTEXT) == "RUNNING"
+def test_what_is_tried_again(mistral, result, again):
+    context = asking(mistral.task(result=result))
+    assert executions.try_again(context) is again
+    assert executions.run_state(context) == "RUNNING"
+
+
+def test_a_task_without_a_result_is_not_tried_again(mistral):
+    task = mistral.task(state="ERROR")
+    mistral.runs = []
+    assert executions.try_again(asking(task)) is False
+
+
+def test_the_output_of_a_workflow_is_no_poll_that_is_tried_again(mistral):
+    lost = mistral.task(output={"result": "its process died"}, state="ERROR")
+    assert executions.try_again(asking(lost)) is False
 
 
 @pytest.mark.parametrize("state", ["CANCELLED", "ERROR", "SUCCESS"])
 def test_nothing_is_tried_again_once_the_execution_has_ended(mistral, state):
-    mistral.execution = execution(state)
-    assert executions.try_again(CONTEXT, {"finished": False}) is False
-    assert executions.run_state(CONTEXT) == "ENDED"
+    context = asking(mistral.task(result=POLL))
+    mistral.own.state = state
+    assert executions.try_again(context) is False
+    assert executions.run_state(context) == "ENDED"
 
 
 @pytest.mark.parametrize(
     ("above", "again"), [("RUNNING", True), ("PAUSED", True), ("ERROR", False)]
 )
-def test_nothing_is_tried_again_once_the_execution_above_has_ended(monkeypatch, above, again):
-    found = {"e1": execution("RUNNING", "t0"), "e0": execution(above)}
-    task_above = types.SimpleNamespace(workflow_execution_id="e0")
-    database = types.SimpleNamespace(
-        get_workflow_execution=found.get, get_task_execution={"t0": task_above}.get
-    )
-    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: database)
-    assert executions.try_again(CONTEXT, {"finished": False}) is again
-    assert (executions.run_state(CONTEXT) == "ENDED") is not again
+def test_nothing_is_tried_again_once_the_execution_above_has_ended(
+    mistral, monkeypatch, above, again
+):
+    context = asking(mistral.task(result=POLL))
+    mistral.own.task_execution_id = "above"
+    mistral.tasks.append(types.SimpleNamespace(id="above", workflow_execution_id="e0"))
+    found = {"e1": mistral.own, "e0": execution(above)}
+    monkeypatch.setattr(mistral, "get_workflow_execution", found.get)
+    assert executions.try_again(context) is again
+    assert (executions.run_state(context) == "ENDED") is not again
 
 
 @pytest.mark.parametrize("state", ["PAUSED", "CANCELLED", "ERROR", "SUCCESS", "RUNNING"])
