@@ -1,6 +1,8 @@
 """The shipped workbooks stay readable: little plumbing, and calls go one way."""
 
 import graphlib
+import inspect
+from importlib import metadata
 
 import pytest
 import yaml
@@ -57,3 +59,20 @@ def test_workbooks_call_each_other_one_way():
     graphlib.TopologicalSorter(calls).prepare()  # or it raises, with the circle
     assert "recovery.methods" in calls["recovery.host"]
     assert "recovery.evacuation" in calls["recovery.methods"]
+
+
+def test_a_step_that_two_at_once_would_do_twice_asks_whether_it_is_alone():
+    found = metadata.entry_points(group="mistral.actions")
+    asks = {
+        one.name for one in found if "alone" in inspect.signature(one.load().__init__).parameters
+    }
+    assert {"recovery.evacuate_servers", "recovery.move_server", "recovery.rebuild_server"} < asks
+    tasks = [
+        (f"{book.name}.{name}.{task}", body)
+        for book in WORKBOOKS
+        for name, workflow in book.workflows.items()
+        for task, body in workflow["tasks"].items()
+        if body.get("action") in asks
+    ]
+    assert {body["action"] for _, body in tasks} == asks
+    assert [where for where, body in tasks if body["input"].get("alone") != "<% alone() %>"] == []

@@ -168,6 +168,17 @@ def test_it_still_works_behind_the_wire(run, nova, make):
     assert json.loads(json.dumps(result)) == result
 
 
+def test_a_step_beside_another_run_of_it_does_nothing(run, nova):
+    nova.add("a")
+    plan = plan_of(nova)
+    nova.calls.clear()
+    action = evacuation.EvacuateServers(plan, alone=False)
+    arrived = ActionSerializer().deserialize(ActionSerializer().serialize(action))
+    says = "another run of this step has not ended yet"
+    assert run(arrived) == {"finished": False, "message": says}
+    assert nova.calls == []
+
+
 def test_the_serializer_of_mistral_is_the_one_used_here():
     assert isinstance(actions.Action, type)
     assert issubclass(ActionSerializer, serialization.DictBasedSerializer)
