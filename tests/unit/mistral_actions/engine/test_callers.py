@@ -26,7 +26,7 @@ class Mistral:
         self.thread = context_of(NOBODY)
         self.options = types.SimpleNamespace(pecan=types.SimpleNamespace(auth_enable=True))
         self.executions = {"own": self.execution("own")}
-        self.task = types.SimpleNamespace(project_id="blue")
+        self.task = types.SimpleNamespace(id="t1", type="ACTION", project_id="blue")
         self.jobs = {"check-own": [CALLER]}
         self.internals = callers._Mistral(
             self.options,
@@ -52,7 +52,13 @@ class Mistral:
     def get_task_execution(self, _):
         return self.task
 
-    def get_scheduled_jobs(self, key):
+    def try_again(self, result):
+        """Let the task ask that has this result."""
+        run = types.SimpleNamespace(id="a1", created_at=0, output={"result": result})
+        self.get_action_executions = lambda **_: [run]
+        return executions.try_again(CONTEXT)
+
+    def get_scheduled_jobs(self, key=None, **_):
         return [types.SimpleNamespace(auth_ctx=one) for one in self.jobs.get(key, [])]
 
     def part_of(self, root):
@@ -79,7 +85,7 @@ STILL_LOST = (None, None, None)
 
 
 def test_the_next_try_of_a_lost_action_has_its_caller(mistral):
-    assert executions.try_again(CONTEXT, "Heartbeat wasn't received.") is True
+    assert mistral.try_again("Heartbeat wasn't received.") is True
     assert mistral.scheduled_for() == GIVEN_BACK
     assert mistral.thread.to_dict()["is_admin"] is False
 
@@ -93,13 +99,13 @@ def test_a_part_of_a_recovery_has_the_caller_of_the_whole(mistral):
 
 def test_an_action_that_got_no_token_is_tried_again_with_the_one_of_its_caller(mistral):
     """A task that follows a lost action whose tries have run out is begun without a token."""
-    assert executions.try_again(CONTEXT, NO_TOKEN) is True
+    assert mistral.try_again(NO_TOKEN) is True
     assert mistral.scheduled_for() == GIVEN_BACK
 
 
 def test_a_token_that_has_expired_is_not_tried_again(mistral):
     mistral.thread = context_of(CALLER)
-    assert executions.try_again(CONTEXT, NO_TOKEN) is False
+    assert mistral.try_again(NO_TOKEN) is False
     assert mistral.scheduled_for() == GIVEN_BACK
 
 
@@ -111,7 +117,7 @@ def test_each_function_that_a_task_asks_at_its_end_gives_the_caller_back(mistral
 
 
 def test_nothing_else_is_tried_again_because_the_caller_is_back(mistral):
-    assert executions.try_again(CONTEXT, Failed("no").as_dict()) is False
+    assert mistral.try_again(Failed("no").as_dict()) is False
 
 
 def test_the_thread_itself_and_whoever_it_hands_its_context_to_stay_nobody(mistral):
@@ -162,8 +168,8 @@ OTHER_PROJECT = {**CALLER, "project_id": "red"}
 def test_without_one_caller_of_the_own_project_all_stays_as_it_is(mistral, jobs):
     mistral.jobs["check-own"] = jobs
     nobody = mistral.thread
-    assert executions.try_again(CONTEXT, NO_TOKEN) is False
-    assert executions.try_again(CONTEXT, "Heartbeat wasn't received.") is True
+    assert mistral.try_again(NO_TOKEN) is False
+    assert mistral.try_again("Heartbeat wasn't received.") is True
     assert mistral.thread is nobody
 
 
@@ -203,6 +209,6 @@ def test_records_that_have_changed_end_no_workflow_and_show_no_token(
 
 def test_a_mistral_that_has_changed_inside_is_left_alone(mistral, monkeypatch):
     monkeypatch.setattr(callers, "_internals", lambda: None)
-    assert executions.try_again(CONTEXT, NO_TOKEN) is False
-    assert executions.try_again(CONTEXT, "Heartbeat wasn't received.") is True
+    assert mistral.try_again(NO_TOKEN) is False
+    assert mistral.try_again("Heartbeat wasn't received.") is True
     assert mistral.thread.to_dict() == NOBODY
