@@ -23,6 +23,12 @@ from mistral_actions.engine import database
 
 LOG = logging.getLogger(__name__)
 
+# `scheduler_type` of Mistral -> what returns its jobs, and where such a job keeps the context
+_KEPT = {
+    "default": ("get_scheduled_jobs", "auth_ctx"),
+    "legacy": ("get_delayed_calls", "auth_context"),
+}
+
 
 class OnBehalf:
     """The context of a thread of Mistral's; what the thread schedules is done for the caller.
@@ -56,6 +62,12 @@ class _Mistral(NamedTuple):
     context: Callable[[], Any]
     set_context: Callable[[Any], None]
     key_of_check: Callable[[Any], str]
+
+    def kept_for(self, db: Any, root: Any) -> list[Mapping[str, Any]]:
+        """Return the contexts that Mistral keeps with its checks of an execution."""
+        jobs, kept = _KEPT[self.options.scheduler_type]
+        found = getattr(db, jobs)(key=self.key_of_check(root))
+        return [getattr(job, kept) or {} for job in found]
 
 
 def give_back(context: Any) -> bool:
@@ -93,7 +105,7 @@ def _internals() -> _Mistral | None:
             workflow_handler._get_integrity_check_key,
         )
         _ = found.options.pecan.auth_enable, context.MistralContext.to_dict
-        _ = database.api().get_scheduled_jobs
+        _ = getattr(database.api(), _KEPT[found.options.scheduler_type][0])
     except Exception as error:  # noqa: BLE001 - whatever it is, this Mistral is another one
         LOG.warning(
             "Mistral %s has changed inside (%s): a task whose action is lost gets no token for its"
@@ -146,10 +158,9 @@ def _caller_of(mistral: _Mistral, db: Any, execution: Any) -> dict[str, Any] | N
         root = db.get_workflow_execution(execution.root_execution_id)
     if not root.project_id or execution.project_id not in (None, root.project_id):
         return None
-    jobs = db.get_scheduled_jobs(key=mistral.key_of_check(root))
     known = [
         kept
-        for kept in (job.auth_ctx or {} for job in jobs)
+        for kept in mistral.kept_for(db, root)
         if kept.get("auth_token") and kept.get("project_id") == root.project_id
     ]
     if len({kept["user"] for kept in known}) != 1:

@@ -16,7 +16,7 @@ from mistral.executors import base as executors
 from mistral.rpc import clients as rpc_clients
 from mistral.scheduler import base as schedulers
 from mistral.scheduler.default_scheduler import DefaultScheduler
-from mistral.services import action_heartbeat_checker, workbooks
+from mistral.services import action_heartbeat_checker, legacy_scheduler, workbooks
 from mistral_lib import actions
 from oslo_config import cfg
 
@@ -50,12 +50,36 @@ workflows:
 """
 
 
+class Default(DefaultScheduler):
+    """Keeps jobs, and does nothing by itself."""
+
+    def _schedule_in_memory(self, _):
+        pass
+
+    def due(self, function):
+        for job in db_api.get_scheduled_jobs():
+            if job.func_name.endswith(function):
+                db_api.delete_scheduled_job(job.id)
+                yield functools.partial(self._invoke_job, *self._prepare_job(job))
+
+
+class Legacy(legacy_scheduler.LegacyScheduler):
+    """The same."""
+
+    def due(self, function):
+        for call in db_api.get_delayed_calls():
+            if call.target_method_name.endswith(function):
+                db_api.delete_delayed_calls(id=call.id)
+                yield functools.partial(self._invoke_calls, self._prepare_calls([call]))
+
+
 class Processes:
     """Threads of engines and executors, with Mistral's contexts between them as over a broker."""
 
     no_token = actions.Result(error=Unauthorized("Mistral passed no token.").as_dict())
 
-    def __init__(self):
+    def __init__(self, scheduler):
+        self.scheduler = scheduler
         self.engine = default_engine.DefaultEngine()
         self.todo = []
         self.ran = []  # (action execution, user, token, input) of all that executors got
@@ -92,12 +116,6 @@ class Processes:
             given = db_api.load_action_execution(action_ex_id).input["output"]
         self.ran.append((action_ex_id, got.user_id, got.auth_token, given))
 
-    def schedule(self, job):
-        DefaultScheduler._persist_job(job)
-
-    def has_scheduled_jobs(self, **_):
-        return False
-
     # what happens
     def as_(self, user, project):
         contexts.set_ctx(
@@ -115,11 +133,7 @@ class Processes:
     def next_tries(self):
         """Let the scheduler do what is due after a retry's delay."""
         contexts.set_ctx(contexts.MistralContext(is_admin=True))
-        for job in db_api.get_scheduled_jobs():
-            if job.func_name.endswith("_continue_task"):
-                ready = DefaultScheduler._prepare_job(job)
-                self.todo.append(functools.partial(DefaultScheduler._invoke_job, *ready))
-                db_api.delete_scheduled_job(job.id)
+        self.todo.extend(self.scheduler.due("_continue_task"))
         return self.begun()
 
     def lose(self, found):
@@ -148,27 +162,38 @@ class Processes:
 
 
 @contextlib.contextmanager
-def at_work(mistral):
-    """Two projects, each with a user and an environment, and a workbook for both."""
-    found = Processes()
+def at_work(mistral, scheduler):
+    """Two projects, each with a user and an environment, and a workbook for both.
+
+    :param scheduler: `scheduler_type` of Mistral.
+    """
+    kind = {"default": Default, "legacy": Legacy}[scheduler]
+    found = Processes(kind(cfg.CONF.scheduler))
     with (
         mistral._at_work(),
         replaced(
             {
                 (post_tx_queue, "threading"): types.SimpleNamespace(Thread=found.thread),
                 (rpc_clients, "_ENGINE_CLIENT"): found,
-                (schedulers, "_SCHEDULER"): found,
+                (schedulers, "_SCHEDULER"): found.scheduler,
                 (executors, "get_executor"): lambda _: found,
             }
         ),
     ):
         cfg.CONF.set_override("auth_enable", True, "pecan")
         cfg.CONF.set_override("execution_integrity_check_delay", 20, "engine")
+        cfg.CONF.set_override("scheduler_type", scheduler)
         callers._internals.cache_clear()
-        found.as_("ann", "blue")
-        workbooks.create_workbook_v2(WORKBOOK, scope="public")
         for project, user in (("blue", "ann"), ("red", "bob")):
             found.as_(user, project)
+            if not db_api.load_workbook("lost", ""):
+                workbooks.create_workbook_v2(WORKBOOK, scope="public")
             with db_api.transaction():
-                db_api.create_environment({"name": "recovery", "variables": {"of": project}})
-        yield found
+                db_api.create_or_update_environment(
+                    "recovery", {"name": "recovery", "variables": {"of": project}}
+                )
+        try:
+            yield found
+        finally:
+            cfg.CONF.clear_override("scheduler_type")
+            callers._internals.cache_clear()

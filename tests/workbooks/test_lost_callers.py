@@ -7,11 +7,11 @@ import pytest
 from mistral_actions.engine import callers
 
 
-@pytest.fixture
-def processes(mistral):
+@pytest.fixture(params=["default", "legacy"])
+def processes(mistral, request):
     from tests.workbooks import lost_callers  # Mistral must have been loaded
 
-    with lost_callers.at_work(mistral) as found:
+    with lost_callers.at_work(mistral, request.param) as found:
         yield found
 
 
@@ -47,7 +47,7 @@ def test_each_next_try_has_its_own_caller_and_no_task_the_token_of_another_one(p
     [
         "mistral.engine.workflow_handler._get_integrity_check_key",
         "mistral.context.set_ctx",
-        "mistral.db.v2.api.get_scheduled_jobs",
+        "mistral.db.v2.api.get_delayed_calls",
     ],
 )
 def test_a_mistral_that_has_changed_inside_is_named_in_the_log_and_left_alone(

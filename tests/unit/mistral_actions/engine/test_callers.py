@@ -24,7 +24,9 @@ class Mistral:
 
     def __init__(self):
         self.thread = context_of(NOBODY)
-        self.options = types.SimpleNamespace(pecan=types.SimpleNamespace(auth_enable=True))
+        self.options = types.SimpleNamespace(
+            pecan=types.SimpleNamespace(auth_enable=True), scheduler_type="default"
+        )
         self.executions = {"own": self.execution("own")}
         self.task = types.SimpleNamespace(id="t1", type="ACTION", project_id="blue")
         self.jobs = {"check-own": [CALLER]}
