@@ -213,7 +213,9 @@ def test_after_mistral_was_killed_each_recovery_goes_on_with_the_rights_of_its_o
     assert_ended(administrator.end_of(of_host), "SUCCEEDED", "RECOVERED")
     assert_ended(member.end_of(of_server), "SUCCEEDED", "RECOVERED")
 
-    assert administrator.evacuations("compute6") == {server["id"]: ["done"] for server in moved}
+    records = administrator.evacuations("compute6")  # of servers of earlier tests, too
+    assert {server["id"] for server in moved} <= records.keys()
+    assert all(states == ["done"] for states in records.values())
     assert not any(administrator.server(server)["locked"] for server in moved)
     me, they = user_id(member), user_id(administrator)
     assert who_acted(administrator, restarted) == [("stop", me), ("start", me)]
