@@ -37,8 +37,8 @@ workflows:
       retry:
         count: 1
         delay: 1
-        continue-on: <% try_again(task().result) %>
-      fail-on: <% try_again(task().result) or run_state() = ENDED %>
+        continue-on: <% try_again() %>
+      fail-on: <% try_again() or run_state() = ENDED %>
     tasks:
       first:
         action: std.echo
