@@ -27,7 +27,8 @@ OF_RECOVERIES = [
     ("recovery.action_plan.rollback", {"plan": "mine"},
      "Input 'plan' is 'mine': it must be the uuid"),
     ("recovery.node.prepare", {"node_id": "guest"},
-     "Input 'node_id' is 'guest': it must be an id, such as `openstack server list` shows it."),
+     "Input 'node_id' is 'guest': it must be an id, such as `openstack server list` shows it, and"
+     " not a name."),
     ("recovery.node.migrate", {"node_id": NODE, "timeout": "soon"},
      "Input 'timeout' is 'soon': it must be a whole number"),
     ("recovery.node.rebuild_with_notice", {"node_id": NODE, "notify_url": "somewhere"},
