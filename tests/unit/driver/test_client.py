@@ -290,6 +290,15 @@ def test_a_workbook_whose_creation_arrived_unanswered_is_still_installed(api):
     ]
 
 
+def test_a_workbook_that_was_validated_is_not_checked_once_more_when_it_is_written(api):
+    mistral = fake_mistral(api)
+    mistral.create_workbook("name: recovery.host\n")
+    mistral.update_workbook("name: recovery.host\n", public=True)
+    asked = [(method, options["params"]) for method, _, options in api.requests]
+    assert asked == [("POST", {"scope": "private", "skip_validation": "true"}),
+                     ("PUT", {"scope": "public", "skip_validation": "true"})]
+
+
 def test_the_text_of_a_workbook_is_sent_as_utf_8(api):
     fake_mistral(api).create_workbook("name: recovery.host\ndescription: für alle\n")
     _, _, options = api.requests[0]
