@@ -2,14 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from lab import broker
 from lab.distributed import SERVERS, DistributedLab
-from tests.functional.support import Cloud, assert_ended
+from tests.functional.support import Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
 
@@ -50,3 +51,38 @@ def test_two_engines_and_two_executors_move_each_server_of_a_dead_host_once(
     # each engine has handled results, and each executor has sent some
     assert [name for name in SERVERS if name != "api"
             and "'on_action_complete'" not in lab.servers[name].log.read_text()] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_recovery_whose_executor_is_killed_in_a_call_to_nova_is_ended_by_the_other_one(
+    lab: DistributedLab
+) -> None:
+    """Mistral ends the lost action in the name of nobody; the next try has its caller back."""
+    servers = lab.boot_many(3, "compute2", "once")
+    cloud = Cloud(lab)
+    cloud.kill("compute2")
+    lab.kill("executor2")  # then it is the other one that has the action
+    lab.set_faults({"*": {"spawn": {"delay": 2}}})
+    execution = cloud.start(host="compute2", concurrency=1)
+    wait_for("the first evacuation", lambda: cloud.evacuations("compute2"))
+    lab.nova.signal(signal.SIGSTOP)
+    wait_for("an action hangs in a call to Nova", hangs(cloud))
+    lab.start("executor2")
+    lab.kill("executor1")
+    lab.nova.signal(signal.SIGCONT)
+    assert_ended(cloud.end_of(execution), "SUCCEEDED", "RECOVERED")
+    assert cloud.evacuations("compute2") == {server["id"]: ["done"] for server in servers}
+    assert not any(cloud.server(server)["locked"] for server in servers)
+
+
+def hangs(cloud: Cloud) -> Callable[[], bool]:
+    """Return what says whether the same action has run at two looks."""
+    seen: set[str] = set()
+
+    def look() -> bool:
+        running = cloud.mistral.get("/action_executions?state=RUNNING").json()["action_executions"]
+        again = seen & {action["id"] for action in running}
+        seen.update(action["id"] for action in running)
+        return bool(again)
+
+    return look
