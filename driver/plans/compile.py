@@ -30,7 +30,8 @@ from mistral_actions.action_plan.states import SUCCEEDED
 
 _STATE = "task().result.report.state"
 _REPORTS = ("report_plan", "report_rollback")
-_WAITING = {"action": "std.noop", "safe-rerun": True, "retry": {"count": 60, "delay": 2}}
+_RETRY = {"count": 60, "delay": 2, "continue-on": expression("try_again()")}
+_WAITING = {"action": "std.noop", "safe-rerun": True, "retry": _RETRY}
 _LONGEST_NAME = 80  # characters of a resource in the name of a task; Mistral takes 255 in all
 
 

@@ -143,12 +143,12 @@ def try_again(context: Any) -> bool:
     caller, and with it the token, and the next try gets it back. Never when the task was given up:
     Mistral alone would go on with the tries.
     """
-    chains.drop_other_tries(context)
+    over = is_over(context)
     left = results.outcome(context)
     again = results.asks_for_another(left)
     if isinstance(left, dict) and left.get("code") == Unauthorized.code:
         again = callers.give_back(context)
-    return again and not is_over(context)
+    return again and not over
 
 
 def run_state(context: Any) -> str:
@@ -163,11 +163,13 @@ def run_state(context: Any) -> str:
     tasks. What has begun is looked after all the same.
 
     Every task asks this when an action of it has ended, just before Mistral schedules the next try.
-    So here the next try gets its caller back, if Mistral has lost it (`callers`).
+    So here the next try gets its caller back, if Mistral has lost it (`callers`), and is the only
+    one (`chains`).
 
     :returns: ENDED if one of them has ended, RUNNING if all run, else PAUSED.
     """
     callers.give_back(context)
+    chains.drop_other_tries(context)
     states = set(_states_upwards(context))
     if states & set(ENDED):
         return "ENDED"

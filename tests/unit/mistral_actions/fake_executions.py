@@ -18,7 +18,7 @@ class FakeExecution:
             id="e1", workflow_name="recovery.test.run", state="RUNNING", task_execution_id=None,
             input={} if given is None else {"report": given}, spec={"tasks": {}},
         )  # fmt: skip
-        self.tasks, self.runs, self.jobs = [], [], []
+        self.tasks, self.runs, self.jobs, self.calls = [], [], [], []
         self._clock, self._serial = itertools.count(), itertools.count()
         for result in tasks:
             self.task(**result)
@@ -73,6 +73,18 @@ class FakeExecution:
             for one in self.jobs
             if (one.func_name, one.func_args) == (func_name, func_args["eq"])
         ]
+
+    def get_delayed_calls(self, fields, target_method_name, method_arguments, processing):
+        assert fields == ["id"]
+        asked = (target_method_name, method_arguments["eq"], processing)
+        return [
+            one
+            for one in self.calls
+            if (one.target_method_name, one.method_arguments, one.processing) == asked
+        ]
+
+    def delete_delayed_calls(self, **which):
+        self.calls = [one for one in self.calls if not which.items() <= vars(one).items()]
 
     def delete_scheduled_jobs(self, **which):
         self.jobs = [one for one in self.jobs if not which.items() <= vars(one).items()]

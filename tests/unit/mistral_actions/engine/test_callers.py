@@ -63,6 +63,9 @@ class Mistral:
     def get_scheduled_jobs(self, key=None, **_):
         return [types.SimpleNamespace(auth_ctx=one) for one in self.jobs.get(key, [])]
 
+    def get_delayed_calls(self, **_):
+        return []
+
     def part_of(self, root):
         """Make the execution a part of another one."""
         self.executions = {"own": self.execution("own", "blue", root.id), root.id: root}

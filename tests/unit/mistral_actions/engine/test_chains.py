@@ -86,3 +86,27 @@ def test_whoever_ends_a_run_drops_the_other_tries_of_the_task(
     mistral.jobs = [job]
     executions.try_again(asking(mistral.task(result=result)))
     assert mistral.jobs == ([job] if left else [])
+
+
+@pytest.mark.parametrize(("begun", "left"), [(False, False), (True, True)])
+def test_with_the_legacy_scheduler_they_are_dropped_too(mistral, begun, left):
+    call = types.SimpleNamespace(
+        id="c1", target_method_name="mistral.engine.policies._continue_task",
+        method_arguments={"task_ex_id": "t0"}, processing=begun,
+    )  # fmt: skip
+    mistral.calls = [call]
+    executions.try_again(asking(mistral.task(result=POLL)))
+    assert mistral.calls == ([call] if left else [])
+
+
+def test_a_task_that_is_not_ours_has_one_chain_too(mistral):
+    """Its `fail-on` asks for the state of the run."""
+    task = mistral.task(result="sent")
+    mistral.jobs = [
+        types.SimpleNamespace(
+            id="j1", func_name="mistral.engine.policies._continue_task",
+            func_args={"task_ex_id": task.id}, captured_at=None,
+        )
+    ]  # fmt: skip
+    executions.run_state(asking(task))
+    assert mistral.jobs == []
