@@ -19,7 +19,7 @@ from lab.broker import Broker, check_installed
 from lab.cluster import DEFAULT_HOSTS, Lab
 from lab.environments import environment
 from lab.mariadb import MariaDB
-from lab.ports import DEFAULT_PORTS
+from lab.ports import DEFAULT_PORTS, check_free
 from lab.process import Process, answers, at_once, environment_with
 from lab.wheel import install
 
@@ -68,7 +68,12 @@ class DistributedLab(Lab):
 
         :raises LabError: one runs, the port is taken, or one does not get ready.
         """
-        self.start(*SERVERS)
+        for process in self.servers.values():
+            process.check_down()
+        check_free({"mistral": self.ports["mistral"]})
+        begins = {name: self._spawn_server(name) for name in SERVERS}
+        for name, of_log in begins.items():
+            self._wait_for_server(name, of_log)
 
     def down(self) -> None:
         """Stop what runs: SIGTERM, then SIGKILL after 10 seconds. The state is kept."""

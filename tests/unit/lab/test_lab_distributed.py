@@ -73,6 +73,17 @@ def test_each_process_of_mistral_is_its_own_program_with_the_wheel_and_the_plugi
         assert environment["PYTHONPATH"] == f"{tmp_path}/product{os.pathsep}{tmp_path}"
 
 
+def test_mistral_as_a_whole_is_started_at_once_and_not_if_a_part_of_it_runs(
+    lab, started, monkeypatch
+):
+    lab.start_mistral()
+    assert [name for name, _command, _environment in started] == [*SERVERS]
+    monkeypatch.setattr(Process, "pid", property(lambda process: process.name == "engine2" or None))
+    with pytest.raises(LabError, match="engine2 runs already"):
+        lab.start_mistral()
+    assert len(started) == len(SERVERS)
+
+
 def test_mistral_is_told_what_the_readme_says_and_addresses(lab):
     told = mistral_files.told_by_readme()
     conf = mistral_files.configuration(lab.state, 1, "mysql://", "rabbit://")
