@@ -195,13 +195,16 @@ def _session(leader: int | None) -> list[int]:
     for entry in Path("/proc").iterdir() if leader else ():
         with contextlib.suppress(OSError, ValueError):
             stat = _stat(int(entry.name))
-            if stat["session"] == str(leader) and stat["state"] not in "ZX":
+            # the first of several threads may have ended before those that still hold its ports
+            ended = stat["state"] in "ZX" and stat["threads"] in ("0", "1")
+            if stat["session"] == str(leader) and not ended:
                 found.append(int(entry.name))
     return found
 
 
 def _stat(pid: int) -> dict[str, str]:
-    """Return state, session and start time (in ticks of the machine) of a process."""
+    """Return state, session, number of threads and start time (in ticks of the machine)."""
     # the second field is the name, which may contain anything: count from its closing bracket
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return {"state": fields[0], "session": fields[3], "started": fields[19]}
+    return {"state": fields[0], "session": fields[3], "threads": fields[17],
+            "started": fields[19]}

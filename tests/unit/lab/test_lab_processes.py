@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.ports import choose, is_free
 from lab.process import Process
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -23,6 +24,16 @@ import os, time
 if os.fork() == 0:
     print(os.getpid(), flush=True)
 time.sleep(60)
+"""
+
+
+LISTENS = """
+import os, socket, sys, threading, time
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+os.fork()
+for _ in range(60):
+    threading.Thread(target=time.sleep, args=(60,)).start()
+print("listens", flush=True)
 """
 
 
@@ -79,6 +90,17 @@ def test_a_process_is_killed_with_what_it_has_forked(process):
     assert process.memory() > 0
     process.kill()
     assert not is_running(int(said))
+
+
+def test_the_port_of_a_process_that_was_killed_is_free(process):
+    """Also if the process has threads, which end after the first of them, and children."""
+    for number in range(1, 6):
+        port = choose({}, ("some",))["some"]
+        process.start([sys.executable, "-c", LISTENS, str(port)], os.environ)
+        while process.log.read_text().count("listens") < 2 * number:
+            assert process.pid is not None
+        process.kill()
+        assert is_free(port)
 
 
 def test_nothing_is_running_before_the_start(process):
