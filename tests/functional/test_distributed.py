@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,7 +21,7 @@ from tests.programs import BIN
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DistributedLab]:
     if lacking := broker.missing("a Mistral of many processes"):
         pytest.skip(lacking)
-    hosts = ["compute1", "compute2", "compute3"]
+    hosts = ["compute1", "compute2", "compute3", "compute4"]
     with DistributedLab(tmp_path_factory.mktemp("lab"), hosts) as lab:
         yield lab
 
@@ -73,6 +75,44 @@ def test_a_recovery_whose_executor_is_killed_in_a_call_to_nova_is_ended_by_the_o
     assert_ended(cloud.end_of(execution), "SUCCEEDED", "RECOVERED")
     assert cloud.evacuations("compute2") == {server["id"]: ["done"] for server in servers}
     assert not any(cloud.server(server)["locked"] for server in servers)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_lost_action_that_both_engines_end_lets_each_server_be_moved_once(
+    lab: DistributedLab
+) -> None:
+    """They stand still until it is overdue, as after a pause of their machines, and go on."""
+    servers = lab.boot_many(6, "compute3", "both")
+    cloud = Cloud(lab)
+    cloud.kill("compute3")
+    lab.set_faults({"*": {"spawn": {"delay": 2}}})
+    execution = cloud.start(host="compute3", concurrency=2)
+    wait_for("the first evacuation", lambda: cloud.evacuations("compute3"))
+    lab.nova.signal(signal.SIGSTOP)
+    wait_for("an action hangs in a call to Nova", hangs(cloud))
+    lab.kill("executor1", "executor2")
+    lost = time.monotonic()
+    signal_engines(lab, signal.SIGSTOP)
+    lab.nova.signal(signal.SIGCONT)
+    lab.start("executor1", "executor2")
+    wait_for("the action is overdue", lambda: time.monotonic() > lost + 25)
+    signal_engines(lab, signal.SIGCONT)
+    assert_ended(cloud.end_of(execution), "SUCCEEDED", "RECOVERED")
+    assert cloud.evacuations("compute3") == {server["id"]: ["done"] for server in servers}
+    assert not any(cloud.server(server)["locked"] for server in servers)
+    ended = [
+        set(re.findall(r"heartbeat wasn't received: (\S+)", lab.servers[name].log.read_text()))
+        for name in ("engine1", "engine2")
+    ]
+    assert ended[0] & ended[1], "both engines have ended it"
+
+
+def signal_engines(lab: DistributedLab, number: signal.Signals) -> None:
+    """Send a signal to both engines, and to what they have forked."""
+    for name in ("engine1", "engine2"):
+        leader = lab.servers[name].pid
+        assert leader is not None
+        os.killpg(leader, number)
 
 
 def hangs(cloud: Cloud) -> Callable[[], bool]:
