@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,14 @@ from tests.functional.support import Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
 
+HOSTS = [f"compute{number}" for number in range(1, 8)]
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DistributedLab]:
     if lacking := broker.missing("a Mistral of many processes"):
         pytest.skip(lacking)
-    hosts = ["compute1", "compute2", "compute3", "compute4"]
-    with DistributedLab(tmp_path_factory.mktemp("lab"), hosts) as lab:
+    with DistributedLab(tmp_path_factory.mktemp("lab"), HOSTS) as lab:
         yield lab
 
 
@@ -48,7 +50,7 @@ def test_two_engines_and_two_executors_move_each_server_of_a_dead_host_once(
     cloud = Cloud(lab)
     cloud.kill("compute1")
     assert_ended(cloud.recover("compute1"), "SUCCEEDED", "RECOVERED")
-    assert cloud.evacuations("compute1") == {server["id"]: ["done"] for server in servers}
+    assert_each_moved_once(cloud, "compute1", servers)
     assert "compute1" not in {where for _status, where in map(cloud.where, servers)}
     # each engine has handled results, and each executor has sent some
     assert [name for name in SERVERS if name != "api"
@@ -73,7 +75,7 @@ def test_a_recovery_whose_executor_is_killed_in_a_call_to_nova_is_ended_by_the_o
     lab.kill("executor1")
     lab.nova.signal(signal.SIGCONT)
     assert_ended(cloud.end_of(execution), "SUCCEEDED", "RECOVERED")
-    assert cloud.evacuations("compute2") == {server["id"]: ["done"] for server in servers}
+    assert_each_moved_once(cloud, "compute2", servers)
     assert not any(cloud.server(server)["locked"] for server in servers)
 
 
@@ -82,12 +84,19 @@ def test_a_lost_action_that_both_engines_end_lets_each_server_be_moved_once(
     lab: DistributedLab
 ) -> None:
     """They stand still until it is overdue, as after a pause of their machines, and go on."""
-    servers = lab.boot_many(6, "compute3", "both")
+    # now and then one of them is done before the other has looked: that proves nothing
+    ended_by_both = (recover_while_engines_stand_still(lab, host) for host in HOSTS[2:5])
+    assert any(ended_by_both)
+
+
+def recover_while_engines_stand_still(lab: DistributedLab, host: str) -> set[str]:
+    """See that each server is moved once; return the actions that both engines have ended."""
+    servers = lab.boot_many(6, host, f"of-{host}")
     cloud = Cloud(lab)
-    cloud.kill("compute3")
+    cloud.kill(host)
     lab.set_faults({"*": {"spawn": {"delay": 2}}})
-    execution = cloud.start(host="compute3", concurrency=2)
-    wait_for("the first evacuation", lambda: cloud.evacuations("compute3"))
+    execution = cloud.start(host=host, concurrency=2)
+    wait_for("the first evacuation", lambda: cloud.evacuations(host))
     lab.nova.signal(signal.SIGSTOP)
     wait_for("an action hangs in a call to Nova", hangs(cloud))
     lab.kill("executor1", "executor2")
@@ -98,13 +107,21 @@ def test_a_lost_action_that_both_engines_end_lets_each_server_be_moved_once(
     wait_for("the action is overdue", lambda: time.monotonic() > lost + 25)
     signal_engines(lab, signal.SIGCONT)
     assert_ended(cloud.end_of(execution), "SUCCEEDED", "RECOVERED")
-    assert cloud.evacuations("compute3") == {server["id"]: ["done"] for server in servers}
+    assert_each_moved_once(cloud, host, servers)
     assert not any(cloud.server(server)["locked"] for server in servers)
-    ended = [
+    lab.set_faults({})
+    one, other = (
         set(re.findall(r"heartbeat wasn't received: (\S+)", lab.servers[name].log.read_text()))
         for name in ("engine1", "engine2")
-    ]
-    assert ended[0] & ended[1], "both engines have ended it"
+    )
+    return one & other
+
+
+def assert_each_moved_once(cloud: Cloud, host: str, servers: list[dict[str, Any]]) -> None:
+    """Of all on the host: those of other tests may have come there."""
+    records = cloud.evacuations(host)
+    assert {server["id"] for server in servers} <= records.keys()
+    assert set(map(tuple, records.values())) == {("done",)}
 
 
 def signal_engines(lab: DistributedLab, number: signal.Signals) -> None:
