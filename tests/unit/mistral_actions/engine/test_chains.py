@@ -6,19 +6,11 @@ import types
 import pytest
 
 from mistral_actions.engine import chains, executions, results
-from tests.unit.mistral_actions.fake_executions import FakeExecution, asking
+from tests.unit.mistral_actions.fake_executions import asking
 
 LOST = "Heartbeat wasn't received."
 POLL, END = {"finished": False, "message": "3 of 8"}, {"finished": True, "report": {}}
 BUSY, GONE = {"code": "NOVA_UNAVAILABLE", "retriable": True}, {"code": "GONE"}
-
-
-@pytest.fixture
-def mistral(monkeypatch):
-    """Mistral's database with one execution, which runs."""
-    found = FakeExecution()
-    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: found)
-    return found
 
 
 @pytest.mark.parametrize(

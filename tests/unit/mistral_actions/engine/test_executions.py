@@ -6,21 +6,13 @@ import pytest
 
 from mistral_actions.engine import executions
 from mistral_actions.errors import Failed, Unavailable
-from tests.unit.mistral_actions.fake_executions import FakeExecution, asking
+from tests.unit.mistral_actions.fake_executions import asking
 
 POLL = {"finished": False}
 
 
 def execution(state, task_execution_id=None):
     return types.SimpleNamespace(id="e1", state=state, task_execution_id=task_execution_id)
-
-
-@pytest.fixture
-def mistral(monkeypatch):
-    """Mistral's database with one execution, which runs."""
-    found = FakeExecution()
-    monkeypatch.setattr("mistral_actions.engine.database.api", lambda: found)
-    return found
 
 
 @pytest.mark.parametrize(
