@@ -143,7 +143,7 @@ def try_again(context: Any) -> bool:
     caller, and with it the token, and the next try gets it back. Never when the task was given up:
     Mistral alone would go on with the tries.
     """
-    over = is_over(context)
+    over = run_state(context) == "ENDED"
     left = results.outcome(context)
     again = results.asks_for_another(left)
     if isinstance(left, dict) and left.get("code") == Unauthorized.code:
@@ -177,8 +177,11 @@ def run_state(context: Any) -> str:
 
 
 def is_over(context: Any) -> bool:
-    """Say whether this execution, or one of those that it works for, has ended already."""
-    return run_state(context) == "ENDED"
+    """Say whether this execution, or one of those that it works for, has ended already.
+
+    Unlike `run_state` it only looks: a report asks it, at any time.
+    """
+    return not set(ENDED).isdisjoint(_states_upwards(context))
 
 
 def _states_upwards(context: Any) -> Iterator[str]:
