@@ -46,6 +46,7 @@ examples:
 
 FAULTS = f"""\
 hypervisors: {{HOST, server UUID or "*": {{OPERATION: {{"delay": seconds, "fail": text}}}}}}
+  a delay of anything but a live migration ends early when its fault is lifted
   operations: {_filled(faults.OPERATIONS)}
 
 Nova's API: {{"nova": {{"cell_down": true}}}} or {{"nova": {{"drop": [RESOURCE, ...]}}}}

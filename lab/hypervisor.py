@@ -54,12 +54,19 @@ class LabDriver(fake.FakeDriver):
             new.replace(self._file)
 
     def _work(self, operation, instance):
-        """Take the time, and fail, as injected."""
+        """Take the time, and fail, as injected; a delay ends early if its fault is lifted."""
         injected = faults.find(operation, self._host, instance.uuid)
-        if self.died.wait(float(injected.get("delay", 0))):
+        began = time.monotonic()
+        while time.monotonic() - began < self._delay(operation, instance):
+            if self.died.wait(0.1):
+                break
+        if self.died.is_set():
             raise HostDied(self._host)
         if injected.get("fail"):
             raise exception.InternalError(f"injected: {injected['fail']}")
+
+    def _delay(self, operation, instance):
+        return float(faults.find(operation, self._host, instance.uuid).get("delay", 0))
 
     # Identity. The stock driver draws a new node uuid in each process, and a nova-compute whose
     # node changed its uuid refuses to start.

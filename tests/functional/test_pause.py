@@ -10,6 +10,8 @@ from tests.functional.test_action_plans import action, plan_command, run, shown
 
 pytestmark = pytest.mark.usefixtures("faults")
 
+SLOW = 900  # seconds; what is so slow ends when the faults are lifted
+
 
 def let_time_pass(cloud: Cloud, seconds: int = 5) -> None:
     """Let Mistral do something else that takes longer than a poll of what is paused."""
@@ -40,15 +42,15 @@ def test_no_server_is_evacuated_during_the_pause_and_those_under_way_are_brought
     cloud: Cloud,
 ) -> None:
     servers = [cloud.lab.boot(f"evacuee-{n}", "compute3", power="stopped") for n in range(3)]
-    cloud.lab.set_faults({"*": {"spawn": {"delay": 5}}})
+    cloud.lab.set_faults({"*": {"spawn": {"delay": SLOW}}})
     cloud.kill("compute3")
-    execution = cloud.start(host="compute3", concurrency=1)
+    execution = cloud.start(host="compute3", concurrency=1, evacuation_timeout=SLOW)
     (first,) = wait_for("one is evacuated", lambda: cloud.evacuations("compute3"))
 
     cloud.set_state(execution, "PAUSED")
+    cloud.lab.set_faults({})
     idle = paused_evacuation(cloud, "compute3")
     meanwhile = cloud.evacuations("compute3"), cloud.server({"id": first})
-    cloud.lab.set_faults({})
     cloud.set_state(execution, "RUNNING")
     ended = cloud.end_of(execution)
 

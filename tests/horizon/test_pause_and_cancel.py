@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.functional.support import Cloud, wait_for
-from tests.functional.test_pause import paused_evacuation
+from tests.functional.test_pause import SLOW, paused_evacuation
 from tests.horizon.browser import LIMIT, Person
 
 
@@ -15,9 +15,9 @@ def test_pause_stops_a_recovery_and_resume_brings_it_to_its_end(
         admin.press(started, "Pause Execution")
         admin.go("/mistral/executions/")
         expect(admin.row(started)).to_contain_text("Paused", timeout=LIMIT * 1000)
-        assert paused_evacuation(cloud, "compute5")["pending"] >= 1
     finally:
         cloud.lab.set_faults({})
+    assert paused_evacuation(cloud, "compute5")["pending"] == 2
     admin.press(started, "Resume Execution")
     assert admin.end(started) == ("Success", "")
     assert [server["name"] for server in servers if cloud.where(server)[1] == "compute5"] == []
@@ -46,10 +46,14 @@ def test_cancel_gives_up_the_recovery_and_what_it_has_started(
 
 
 def _started_slowly(admin: Person, cloud: Cloud, host: str) -> tuple[list[dict], str]:
-    """Start a recovery that takes its time; return the servers when the first one moves, and it."""
+    """Start a recovery that gets nowhere until the faults are lifted.
+
+    :returns: its servers when the first one moves, and its id.
+    """
     servers = cloud.lab.boot_many(3, host, f"on-{host}")
     cloud.kill(host)
-    cloud.lab.set_faults({"*": {"spawn": {"delay": 6}}})
-    started = admin.execute("recovery.host.recover", host=host, concurrency="1")
+    cloud.lab.set_faults({"*": {"spawn": {"delay": SLOW}}})
+    patient = {"concurrency": "1", "evacuation_timeout": str(SLOW)}
+    started = admin.execute("recovery.host.recover", host=host, **patient)
     wait_for("a server moves", lambda: any(cloud.migrations(server) for server in servers))
     return servers, started
