@@ -10,7 +10,7 @@ from pathlib import Path
 from lab import cell_down, faults, ini
 from lab.cluster import DEFAULT_HOSTS, Lab
 from lab.distributed import PORTS as DISTRIBUTED_PORTS
-from lab.distributed import DistributedLab
+from lab.distributed import VERSIONS, DistributedLab
 from lab.errors import LabError
 from lab.ports import DEFAULT_PORTS
 from lab.process import ROOT
@@ -125,6 +125,9 @@ def build_parser():
                            "engines, two executors, RabbitMQ and MariaDB; implies --keystone")
     more.add_argument("--senlin", action="store_true",
                     help="with a real Senlin as well, its RabbitMQ and MariaDB; implies --keystone")
+    up.add_argument("--mistral", choices=VERSIONS, metavar="VERSION",
+                    help="with --distributed, the version of Mistral: "
+                         f"{' or '.join(VERSIONS)} (default: {VERSIONS[0]})")
     up.add_argument("--fresh", action="store_true",
                     help="forget servers, workflows and executions of an earlier lab")
     for name in ("mistral", "nova"):
@@ -173,8 +176,12 @@ def build_parser():
 def do_up(args):
     options = {"mistral_options": ini.parse_options(args.mistral_option),
                "nova_options": ini.parse_options(args.nova_option), "plugins": args.plugin}
+    if args.mistral and not args.distributed:
+        raise LabError("--mistral needs --distributed: the other labs have a Mistral "
+                       f"{VERSIONS[0]} inside")
     if args.distributed:
-        lab = DistributedLab(args.state, args.hosts, DISTRIBUTED_PORTS | dict(args.port), **options)
+        lab = DistributedLab(args.state, args.hosts, DISTRIBUTED_PORTS | dict(args.port),
+                             args.mistral or VERSIONS[0], **options)
         SenlinLab.leave(args.state)
     elif args.senlin:
         lab = SenlinLab(args.state, args.hosts, PORTS | dict(args.port), **options)

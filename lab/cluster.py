@@ -325,14 +325,18 @@ class Lab:
         if (self.state / "lab.json").exists():  # or it is a directory of somebody else
             shutil.rmtree(self.state)
 
+    @property
+    def _known(self) -> dict[str, object]:
+        """Return what the next start, and whoever attaches, must know: the parameters."""
+        return {"kind": self.kind, "hosts": self.hosts, "ports": self.ports,
+                "mistral_options": self._options["mistral"],
+                "nova_options": self._options["nova"],
+                "keystone": self.keystone is not None,
+                "keystone_options": self._options["keystone"],
+                "plugins": [str(path) for path in self.plugins]}
+
     def _write_files(self) -> None:
-        known = {"kind": self.kind, "hosts": self.hosts, "ports": self.ports,
-                 "mistral_options": self._options["mistral"],
-                 "nova_options": self._options["nova"],
-                 "keystone": self.keystone is not None,
-                 "keystone_options": self._options["keystone"],
-                 "plugins": [str(path) for path in self.plugins]}
-        (self.state / "lab.json").write_text(json.dumps(known, indent=1, default=str))
+        (self.state / "lab.json").write_text(json.dumps(self._known, indent=1, default=str))
         # who was given an account keeps it over a stop and start
         path = self.state / "clouds.yaml"
         known = accounts.read(path) if self.keystone and path.exists() else {}

@@ -27,6 +27,8 @@ from lab.wheel import install
 SERVERS = {"api": "api", "engine1": "engine", "engine2": "engine",
            "executor1": "executor", "executor2": "executor"}
 PORTS = DEFAULT_PORTS | {"mariadb": 13306, "amqp": 15672, "erlang": 15673, "epmd": 15674}
+#: of Mistral, the newest first; what each runs on is in ``requirements/mistralVERSION.txt``
+VERSIONS = ("23", "15")
 START_TIMEOUT = 240  # seconds; a start takes about 10 beside all the others
 
 
@@ -35,6 +37,7 @@ class DistributedLab(Lab):
 
     Parameters are those of ``Lab``; there is always a Keystone.
 
+    :param version: of Mistral, one of ``VERSIONS``.
     :raises LabError: MariaDB or RabbitMQ is not installed, or as ``Lab``.
     """
 
@@ -42,13 +45,15 @@ class DistributedLab(Lab):
     kind = "distributed"
 
     def __init__(self, state: Path, hosts: Sequence[str] = DEFAULT_HOSTS,
-                 ports: Mapping[str, int] | None = None, **options):
+                 ports: Mapping[str, int] | None = None, version: str = VERSIONS[0], **options):
         check_installed("a Mistral of many processes")
+        self.version = version
+        self._environment = f"mistral{version}"
         super().__init__(state, hosts, ports, **{**options, "keystone": True})
         self.servers = {name: Process(name, self.state) for name in SERVERS}
         self.mistral = self.servers["api"]
         # letters and digits only: they become part of URLs
-        self.database = MariaDB(self.state, self.ports["mariadb"], "mistral",
+        self.database = MariaDB(self.state, self.ports["mariadb"], self._environment,
                                 secrets.token_hex(12), durable=True)
         self.broker = Broker(self.state, self.ports, secrets.token_hex(12))
 
@@ -94,6 +99,10 @@ class DistributedLab(Lab):
         }
 
     @property
+    def _known(self) -> dict[str, object]:
+        return super()._known | {"version": self.version}
+
+    @property
     def _processes(self) -> list[Process]:
         return [self.broker.epmd, *super()._processes]
 
@@ -111,7 +120,7 @@ class DistributedLab(Lab):
 
     def _spawn_mistral(self) -> None:
         at_once(self._start_database, self.broker.start,
-                lambda: install("mistral", self.state / "product"))
+                lambda: install(self._environment, self.state / "product"))
         ini.write(self.state / "mistral.conf", ini.merged(
             mistral_files.configuration(self.state, self.ports["mistral"], self.database.url,
                                         self.broker.url), self._options["mistral"]))
@@ -123,14 +132,14 @@ class DistributedLab(Lab):
             self._wait_for_server(name, 0)
 
     def _start_database(self) -> None:
-        mistral_files.copy_database(self.database.data)
+        mistral_files.copy_database(self.database.data, self._environment)
         self.database.start()
 
     def _spawn_server(self, name: str) -> int:
         """Start a process of Mistral; return where its part of its log begins."""
         process = self.servers[name]
         begins = process.log.stat().st_size if process.log.exists() else 0
-        program = environment("mistral") / "bin" / "mistral-server"
+        program = environment(self._environment) / "bin" / "mistral-server"
         process.start([str(program), "--config-file", str(self.state / "mistral.conf"),
                        "--server", SERVERS[name]],
                       environment_with(PYTHONPATH=os.pathsep.join(

@@ -16,7 +16,7 @@ from lab.process import ROOT
 def environment(name: str) -> Path:
     """Return the directory of an environment with what ``requirements/NAME.txt`` pins.
 
-    :param name: ``mistral``, ``senlin`` or ``horizon``.
+    :param name: ``mistral23``, ``mistral15``, ``senlin`` or ``horizon``.
     :raises LabError: it could not be made; the message has the end of what was said.
     """
     requirements = ROOT / "requirements" / f"{name}.txt"

@@ -41,16 +41,16 @@ def configuration(state: Path, port: int, database: str, broker: str) -> ini.Sec
     return ini.merged(ini.merged(told_by_readme(), addresses), authentication(state))
 
 
-def copy_database(data: Path) -> None:
+def copy_database(data: Path, version: str) -> None:
     """Give a Mistral its database, unless it has one from an earlier start.
 
+    :param version: the name of its environment.
     :raises LabError: the template could not be made.
     """
-    mariadb.copy_migrated(data, "mistral", _migrate, Path(__file__))
+    def migrate(directory: Path, database: str) -> None:
+        ini.write(directory / "mistral.conf", {"database": {"connection": database}})
+        for command in (("upgrade", "head"), ("populate",)):
+            run(str(environment(version) / "bin" / "mistral-db-manage"), "--config-file",
+                str(directory / "mistral.conf"), *command)
 
-
-def _migrate(directory: Path, database: str) -> None:
-    ini.write(directory / "mistral.conf", {"database": {"connection": database}})
-    for command in (("upgrade", "head"), ("populate",)):
-        run(str(environment("mistral") / "bin" / "mistral-db-manage"), "--config-file",
-            str(directory / "mistral.conf"), *command)
+    mariadb.copy_migrated(data, version, migrate, Path(__file__))

@@ -156,7 +156,7 @@ def _first_action(url: str) -> Iterator[list[float]]:
 
 
 def _wait(mistral, execution, deadline):
-    while mistral.execution_state(execution) not in EXECUTION_ENDED:
+    while mistral.execution(execution).state not in EXECUTION_ENDED:
         if time.monotonic() > deadline:
             raise WrongOutcome(f"the plan did not end within {LIMIT} s")
         time.sleep(LOOK)

@@ -136,7 +136,7 @@ class Plans:
         progress = PlanProgress(self._patient, uuid, "run")
 
         def ended() -> PlanStatus | None:
-            state = self._patient.execution_state(uuid)
+            state = self._patient.execution(uuid).state
             if state not in EXECUTION_ENDED:
                 reporter.show(progress.look(state))
                 return None
@@ -153,11 +153,11 @@ class Plans:
         progress = PlanProgress(self._patient, control.plan, verb)
 
         def ended() -> Control | None:
-            state = self._patient.execution_state(control.id)
-            if state not in EXECUTION_ENDED:
-                reporter.show(progress.look(state))
+            run = self._patient.execution(control.id)
+            if not run.ended:
+                reporter.show(progress.look(run.state))
                 return None
-            return Control.from_execution(self._patient.execution(control.id))
+            return Control.from_execution(run)
 
         return self._until(ended, control.plan, reporter, timeout)
 

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 from driver.errors import DriverError, RefusedError, StillRunningError, UnreachableError
 from driver.mistral.client import MistralClient
-from driver.mistral.records import EXECUTION_ENDED
 from driver.recoveries.model import Recovery
 
 T = TypeVar("T")
@@ -213,12 +212,12 @@ def goes_on(execution_id: str) -> str:
 def _poll(
     mistral: MistralClient, execution_id: str, watch: Watch, reporter: Reporter
 ) -> Recovery | None:
-    state = mistral.execution_state(execution_id)
-    if state in EXECUTION_ENDED:
-        return Recovery.from_execution(mistral.execution(execution_id))
+    execution = mistral.execution(execution_id)
+    if execution.ended:
+        return Recovery.from_execution(execution)
     try:
-        reporter.show(watch.poll(state))
+        reporter.show(watch.poll(execution.state))
     except RefusedError:
         # The counts are an extra: whoever may not see them still learns how it ends.
-        reporter.show(Progress(state))
+        reporter.show(Progress(execution.state))
     return None

@@ -10,7 +10,6 @@ from driver.mistral.records import Execution
 from driver.senlin.inputs import Declared, declared
 from driver.senlin.model import ChainStep, ExecutionSeen, StepFailed, Transient
 
-_FIELDS = "id,state,state_info"
 # Creating a policy waits for it, and Senlin's API waits for that for a minute.
 _TIMEOUT = 20.0
 
@@ -65,7 +64,7 @@ class ChainWorkflows:
         """
         with _told():
             try:
-                return _seen(self._mistral.execution(execution, _FIELDS))
+                return _seen(self._mistral.execution(execution))
             except NotFoundError:
                 return None
             except RefusedError as error:
@@ -75,7 +74,7 @@ class ChainWorkflows:
     def cancel(self, execution: str) -> bool:
         """Cancel an execution if it has not ended; return whether it will not go on."""
         try:
-            if not self._mistral.execution(execution, _FIELDS).ended:
+            if not self._mistral.execution(execution).ended:
                 self._mistral.cancel(execution)
         except NotFoundError:
             return True

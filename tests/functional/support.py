@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,14 @@ from keystoneauth1 import adapter
 
 from lab import Lab
 from lab.cell_down import OBSERVER
+from lab.distributed import VERSIONS
 from tests import programs
 
 LIMIT = 120  # seconds; what a loaded machine with two cores may take, never what it should
 RECOVER = "recovery.host.recover"
 HOSTS = tuple(f"compute{n}" for n in range(1, 9))
+#: the version of Mistral in a distributed lab
+MISTRAL = os.environ.get("RECOVERY_MISTRAL", VERSIONS[0])
 
 
 @dataclass

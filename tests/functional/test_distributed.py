@@ -13,7 +13,7 @@ import pytest
 
 from lab import broker
 from lab.distributed import SERVERS, DistributedLab
-from tests.functional.support import Cloud, assert_ended, wait_for
+from tests.functional.support import MISTRAL, Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
 
@@ -24,7 +24,7 @@ HOSTS = [f"compute{number}" for number in range(1, 8)]
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DistributedLab]:
     if lacking := broker.missing("a Mistral of many processes"):
         pytest.skip(lacking)
-    with DistributedLab(tmp_path_factory.mktemp("lab"), HOSTS) as lab:
+    with DistributedLab(tmp_path_factory.mktemp("lab"), HOSTS, version=MISTRAL) as lab:
         yield lab
 
 

@@ -83,6 +83,8 @@ class FakeApi:
     def _get(self, parts, options):
         records = self.data[parts[0]]
         if len(parts) == 2:
+            if "fields" in options["params"]:  # as Mistral 15 does
+                return refusal(400, 'Unknown argument: "fields"')
             found = next((record for record in records if record["id"] == parts[1]), None)
             return Response(200, found) if found else refusal(404, f"not found [id={parts[1]}]")
         return Response(200, page(parts[0], records, dict(options.get("params") or {})))

@@ -276,7 +276,7 @@ def test_cancelling_sets_the_state_of_the_execution(api):
     api.execution("e1", host="compute1")
     mistral = fake_mistral(api)
     mistral.cancel("e1")
-    assert mistral.execution_state("e1") == "CANCELLED"
+    assert mistral.execution("e1").state == "CANCELLED"
     assert mistral.execution("e1").ended
 
 

@@ -10,7 +10,7 @@ import pytest
 from lab import broker, distributed, ini, mariadb, mistral_files
 from lab.__main__ import build_parser, main
 from lab.cluster import Lab
-from lab.distributed import SERVERS, DistributedLab
+from lab.distributed import SERVERS, VERSIONS, DistributedLab
 from lab.errors import LabError
 from lab.mariadb import MariaDB
 from lab.process import ROOT, Process
@@ -62,13 +62,29 @@ def test_a_lab_with_a_senlin_is_not_distributed_as_well(capsys):
     assert "not allowed with" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_mistral_has_the_version_that_was_asked_for_after_the_next_start_too(
+    servers, started, tmp_path, version
+):
+    DistributedLab(tmp_path, version=version)._write_files()
+    found = Lab.attach(tmp_path)
+    found.start("api")
+    assert started[0][1][0] == f"/venv/mistral{version}/bin/mistral-server"
+    assert pins(f"mistral{version}.txt")["mistral"] == f"{version}.0.0"
+
+
+def test_only_a_distributed_lab_has_another_version_of_mistral_than_the_newest(capsys, tmp_path):
+    assert main(["up", "--mistral", "15", "--state", str(tmp_path / "state")]) == 1
+    assert "--mistral needs --distributed" in capsys.readouterr().err
+
+
 def test_each_process_of_mistral_is_its_own_program_with_the_wheel_and_the_plugins_only(
     lab, started, tmp_path
 ):
     lab.start(*SERVERS)
     assert [name for name, _command, _environment in started] == [*SERVERS]
     for name, command, environment in started:
-        assert command == ["/venv/mistral/bin/mistral-server", "--config-file",
+        assert command == ["/venv/mistral23/bin/mistral-server", "--config-file",
                            f"{tmp_path}/mistral.conf", "--server", name.rstrip("12")]
         assert environment["PYTHONPATH"] == f"{tmp_path}/product{os.pathsep}{tmp_path}"
 
@@ -143,10 +159,12 @@ def test_the_database_of_a_distributed_lab_is_durable(lab, started):
 
 def test_the_pins_of_mistral_are_those_of_the_lab():
     """So what one proves of a library holds for the other; only the database's driver is new."""
-    mistral, of_lab = pins("mistral.txt"), pins("lab.txt")
+    mistral, of_lab = pins("mistral23.txt"), pins("lab.txt")
     assert {name for name in mistral if mistral[name] != of_lab.get(name)} == {"PyMySQL"}
     assert "mistral-recovery" not in mistral
 
 
-def test_no_service_of_the_lab_is_in_the_environment_of_mistral():
-    assert not {"nova", "keystone", "openstack-placement", "pytest"} & pins("mistral.txt").keys()
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_service_of_the_lab_is_in_the_environment_of_mistral(version):
+    of_lab = {"nova", "keystone", "openstack-placement", "pytest", "mistral-recovery"}
+    assert not of_lab & pins(f"mistral{version}.txt").keys()
