@@ -187,6 +187,7 @@ class Option:
     default: Any
 
 
+RESET_STUCK = {"reset_stuck": Option(boolean, False)}  # so is this
 DRY_RUN = {"dry_run": Option(boolean, False)}  # said each time, never a setting
 
 

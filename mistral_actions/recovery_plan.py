@@ -29,12 +29,13 @@ class ServerBefore(Server):
     `was` is active, stopped or error: what it shall be again. `ha`: whether its metadata has the
     HA key. `locked`: whether somebody else has locked it. `dirty`: whether Nova evacuates it only
     from ERROR, from where all land ACTIVE. `moved`: an earlier recovery moved it and had no time
-    to restore it.
+    to restore it. `stuck`: Nova has forgotten that it evacuates it, and its state is to be reset.
     """
 
     ha: bool
     locked: bool
     dirty: bool
+    stuck: NotRequired[bool]
     moved: NotRequired[bool]
 
 

@@ -16,7 +16,7 @@ class RecoverHost(base.Starter):
 
     workflow = "recovery.host.recover"
     inputs = (
-        *("host", "method", "reserved_hosts", "dry_run"),
+        *("host", "method", "reserved_hosts", "dry_run", "reset_stuck"),
         *("evacuate_all", "ignore_error_servers", "concurrency", "evacuation_timeout"),
     )
 
@@ -40,6 +40,13 @@ class RecoverHost(base.Starter):
             help="spare host to evacuate to (repeat for more, tried in this order)",
         )
         base.add_dry_run(parser)
+        parser.add_argument(
+            "--reset-stuck",
+            action="store_true",
+            default=None,
+            help="begin anew with servers that Nova shows under way and has forgotten, because its "
+            "conductor or their destination died; refused while Nova seems to work on one",
+        )
         self._add_selection(parser)
         return parser
 

@@ -23,7 +23,13 @@ def failure_message(host: str, destination: str | None, lines: Collection[Server
         for line in failed[:3]
     )
     more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+    forgotten = ""
+    if any(line["reason"] == "TIMED_OUT" for line in failed):
+        forgotten = (
+            f" If Nova no longer works on what is TIMED_OUT: `openstack recovery host {host}"
+            " --reset-stuck` begins anew with it."
+        )
     return (
         f"{len(failed)} of {len(lines)} servers could not be evacuated from {host}{goal}:"
-        f" {some}{more}."
+        f" {some}{more}.{forgotten}"
     )

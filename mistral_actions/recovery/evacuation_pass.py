@@ -38,10 +38,11 @@ from mistral_actions.recovery.evacuation_records import (
     EvacuationRecords,
     why_failed,
 )
+from mistral_actions.recovery.stuck import is_rebuilding
 from mistral_actions.recovery_plan import EvacuationPlan, ServerBefore, ServerLine
 from mistral_actions.servers.lines import server_line
 from mistral_actions.servers.selection import FAILED
-from mistral_actions.servers.state import LOCK_REASON, host_of, is_our_lock
+from mistral_actions.servers.state import LOCK_REASON, busy, host_of, is_our_lock
 from mistral_actions.services.nova import Nova
 from mistral_actions.services.records import Record
 
@@ -98,7 +99,7 @@ class EvacuationPass:
 
     # ---- what has happened
     def _judge(self, server: ServerBefore) -> None:
-        """Set the server's line by its newest migration record."""
+        """Set the server's line by its migration records."""
         record = self.records.newest(server)
         if server.get("moved"):
             to = self.records.last_move(server).get("dest_compute")
@@ -108,15 +109,38 @@ class EvacuationPass:
         elif record["status"] in MOVED:
             self._set(server, "MOVED", "EVACUATED", to=record["dest_compute"])
         elif record["status"] in FAILED:
-            if int(record["id"]) <= self.tried_before:
-                self._set(server, "PENDING", "WAITS")
-            else:
-                self._set(server, "FAILED", why_failed(record))
-        elif (age := self.records.age(record["created_at"])) > self._patience:
+            self._failed(server, record, why_failed(record))
+        else:
+            self._judge_open(server, record)
+
+    def _judge_open(self, server: ServerBefore, record: dict[str, Any]) -> None:
+        """Set the line of a server whose newest record is open; if that proves nothing, by it."""
+        instead = self.records.ended_instead(server, record)
+        age = self.records.age(record["created_at"])
+        idle = self._seen_idle(server) if instead or age > self._patience else None
+        if idle and (host := host_of(idle)) != self.host:
+            self._set(server, "MOVED", "EVACUATED", to=host)
+        elif idle and instead:
+            self._failed(server, record, why_failed(instead))
+        elif age > self._patience:
             why = f"still {record['status']} in Nova after {age} s"
             self._set(server, "FAILED", ("TIMED_OUT", why), to=record["dest_compute"])
         else:
             self._set(server, "RUNNING", "EVACUATING", to=record["dest_compute"])
+
+    def _failed(self, server: ServerBefore, record: dict[str, Any], why: str) -> None:
+        """Set the line of a server whose evacuation failed, in this attempt or an earlier one."""
+        if int(record["id"]) <= self.tried_before:
+            self._set(server, "PENDING", "WAITS")
+        else:
+            self._set(server, "FAILED", why)
+
+    def _seen_idle(self, server: ServerBefore) -> Record | None:
+        """Return what Nova shows of a server that it does nothing with; None if it does."""
+        with contextlib.suppress(NotFound):
+            seen = self.nova.server(server["id"])
+            return None if seen["OS-EXT-STS:task_state"] else seen
+        return None
 
     def _set(
         self, server: ServerBefore, state: str, why: str | tuple[str, str], to: Any = None
@@ -239,6 +263,8 @@ class EvacuationPass:
             seen = seen or self.nova.server(server["id"])
             if self._may_be_evacuated(server, seen):
                 self._lock(server, seen)
+                if is_rebuilding(seen):
+                    self._reset(server)
                 self._ask_for_evacuation(server)
         except NotFound as error:
             self._not_found(server, error)
@@ -268,10 +294,21 @@ class EvacuationPass:
             self._set(server, "SKIPPED", ("MOVED_BY_OTHERS", f"it is on {host}"), to=host)
         elif task == "deleting":
             self._set(server, "SKIPPED", ("DELETED", "it is being deleted"))
-        elif task.startswith("rebuild"):
-            self._set(server, "RUNNING", "EVACUATING")  # its record is seen next time
+        elif is_rebuilding(seen):
+            return self._may_be_reset(server, seen)
         else:  # no record at all: have there been some, and Nova does not show them?
             return not (self.records.none and self.records.asked_for(server))
+        return False
+
+    def _may_be_reset(self, server: ServerBefore, seen: Record) -> bool:
+        """Say whether a server is under way in Nova's eyes only, and to be begun anew."""
+        if server.get("stuck") and not self.records.asked_for(server):
+            return True
+        self._set(server, "RUNNING", "EVACUATING")  # its record is seen next time
+        if (
+            age := self.records.age(seen["updated"])
+        ) > self._patience:  # a rebuild on the dead host
+            self._set(server, "FAILED", ("TIMED_OUT", f"{busy(seen)}, for {age} s"))
         return False
 
     def _ask_for_evacuation(self, server: ServerBefore) -> None:
@@ -290,11 +327,14 @@ class EvacuationPass:
     def _evacuate_from_error(self, server: ServerBefore) -> None:
         """Evacuate a paused, rescued, resized, ... server: Nova does it from ERROR only."""
         try:
-            reset = {"os-resetState": {"state": "error"}}
-            self.nova.act(server["id"], f"resetting {server['name']}", reset)
+            self._reset(server)
             self._evacuate(server)
         except (Conflict, Rejected) as error:
             self._refused(server, error)
+
+    def _reset(self, server: ServerBefore) -> None:
+        reset = {"os-resetState": {"state": "error"}}
+        self.nova.act(server["id"], f"resetting {server['name']}", reset)
 
     def _evacuate(self, server: ServerBefore) -> None:
         body = {"host": self.destination} if self.destination else {}

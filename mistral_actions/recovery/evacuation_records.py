@@ -8,6 +8,7 @@ from mistral_actions.servers.selection import FAILED
 from mistral_actions.services.nova import Nova
 
 MOVED = {"done", "completed"}
+ENDED = MOVED | FAILED
 SLACK = 5  # seconds between the clocks of Nova's services
 
 
@@ -28,6 +29,19 @@ class EvacuationRecords:
         """Return the newest record that this recovery made or found running."""
         for record in reversed(self._of.get(server["id"], [])):
             if self._is_ours(record):
+                return dict(record)
+        return None
+
+    def ended_instead(self, server: ServerBefore, newest: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the record that tells the end of the newest request instead of its own.
+
+        Of several that are `accepted` Nova's conductor takes the oldest: where it once left one
+        open, that one ends, and the newest stays open for ever.
+        """
+        made = inputs.time(newest["created_at"])
+        for record in reversed(self._of.get(server["id"], [])):
+            older = int(record["id"]) < int(newest["id"]) and record["status"] in ENDED
+            if older and inputs.time(record["updated_at"]) >= made:
                 return dict(record)
         return None
 

@@ -14,6 +14,7 @@ from mistral_actions.errors import (
     report,
 )
 from mistral_actions.inputs import Option
+from mistral_actions.recovery.stuck import mark_stuck
 from mistral_actions.recovery_plan import HostPlan, Options, Selection
 from mistral_actions.servers import lines, selection, settings
 from mistral_actions.servers.hosts import Hosts, silence
@@ -53,8 +54,10 @@ class PlanHostRecovery(RecoveryAction):
     :param records: what Mistral knows of other recoveries (`recovery_records`).
     :returns: the plan: host, options, servers with their state before the recovery, and a
         report. `go_on` is false if there is nothing (more) to do.
-    Errors: BAD_INPUT, UNKNOWN_HOST, RECOVERY_RUNNING, NO_RESERVED_HOST, FORBIDDEN.
-    Nova: lists services, the servers of the host, its evacuations and locked servers.
+    Errors: BAD_INPUT, UNKNOWN_HOST, RECOVERY_RUNNING, NO_RESERVED_HOST, STILL_EVACUATING,
+    FORBIDDEN.
+    Nova: lists services, the servers of the host, its evacuations and locked servers; with
+    `reset_stuck` among the options, see `recovery.stuck`.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class PlanHostRecovery(RecoveryAction):
         if self.records["in_flight"] and not dry_run:
             raise StillRunning(f"A step of an earlier recovery of {host} is still running.")
         found = selection.select(nova, host, options, self.records["plans"])
+        if inputs.merge(inputs.RESET_STUCK, self.options, {})["reset_stuck"]:
+            mark_stuck(nova, host, found, options["evacuation_timeout"])
         go_on = bool(found["servers"]) and not dry_run
         return {
             "host": host,
@@ -131,7 +136,10 @@ def _plan_report(
     found: Selection,
 ) -> Report:
     servers, left_out = found["servers"], found["left_out"]
-    selected = [lines.server_line(host, server, "PENDING", "SELECTED") for server in servers]
+    selected = [
+        lines.server_line(host, server, "PENDING", "STUCK" if server.get("stuck") else "SELECTED")
+        for server in servers
+    ]
     details = {
         "host": host,
         "method": options["method"],
@@ -149,6 +157,10 @@ def _plan_report(
             f" {', '.join(options['reserved_hosts']) or 'none'}",
         )
         text = f"Would evacuate {lines.count(len(servers))} from {host} ({to}).{besides}"
+        if stuck := [server["name"] for server in servers if server.get("stuck")]:
+            text += (
+                f" Of these, Nova has forgotten {', '.join(stuck)}: would reset the state first."
+            )
         if service["state"] == "up":
             text += f" But {host} is up now: while it answers, a recovery is refused."
         return report("SUCCEEDED", "DRY_RUN", text, details)

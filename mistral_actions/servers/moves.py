@@ -4,6 +4,7 @@ import contextlib
 import time
 from typing import Any, NamedTuple
 
+from mistral_actions import inputs
 from mistral_actions.errors import Conflict, Forbidden, NotFound, Rejected, Unavailable
 from mistral_actions.servers.records import newest_action, newest_migration
 from mistral_actions.servers.state import busy, host_of
@@ -15,6 +16,7 @@ from mistral_actions.steps import Todo
 # migration and a resize `confirmed`, after `finished`, when they wait to be confirmed.
 DONE = ("completed", "done", "confirmed")
 NOT_DONE = ("error", "failed", "cancelled", "reverted")
+LEFT_OPEN_SECONDS = 60  # the record of an idle server
 ABORTABLE = ("queued", "preparing", "running")
 
 
@@ -121,7 +123,7 @@ class MoveServer(ServerStep[MoveTodo]):
         if self.cancelled and live and not self.aborted and status in ABORTABLE:
             return {"finished": True, "abort": record["id"], "report": self.todo["report"]}
         if status not in (*DONE, *NOT_DONE, "finished"):
-            return self._not_yet(now)
+            return self._left_open(nova, record) or self._not_yet(now)
         server = self._look(nova)  # behind the record: both have ended
         if busy(server):
             return self._not_yet(f"{now}; {busy(server)}")
@@ -137,6 +139,25 @@ class MoveServer(ServerStep[MoveTodo]):
         if status in ("cancelled", "reverted"):
             raise self._failed(status.upper(), f"{now}: somebody else did that.")
         raise self._did_not_work(nova, server)
+
+    def _left_open(self, nova: Nova, record: dict[str, Any]) -> dict[str, Any] | None:
+        """Return how a move has ended whose record nobody will close any more; None: perhaps not.
+
+        Its conductor or a host died; or another record of an evacuation, one that was left open
+        before, was taken for this one. Nova makes the server idle first and ends the record then.
+        """
+        server = self._look(nova)
+        changes = (server["updated"], record["created_at"], record.get("updated_at"))
+        newest = max(inputs.time(time) for time in changes if time)
+        if busy(server) or (nova.now - newest).total_seconds() <= LEFT_OPEN_SECONDS:
+            return None
+        if host_of(server) != self.todo["source"]:
+            return self._moved(nova, {**record, "dest_compute": host_of(server)})
+        raise self._failed(
+            f"{self.todo['report']['details']['type'].upper()}_FAILED",
+            f"Nova shows migration {record['id']} of {self._name} {record['status']}, and works on"
+            f" it no longer: the server is idle, on {host_of(server)}. Try it again.",
+        )
 
     def _confirm(self, nova: Nova) -> None:
         # else it was confirmed or reverted just now: the next look sees which

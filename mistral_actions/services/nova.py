@@ -1,6 +1,7 @@
 """The calls of the Nova API that the pack needs, each with one pinned microversion."""
 
 import contextlib
+import datetime
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -47,6 +48,11 @@ class Nova(Service):
         """
         query = {"binary": "nova-compute"}
         return self._all("listing compute services", "/os-services", "services", query)
+
+    def conductors(self) -> list[Record]:
+        """Return all nova-conductor services. `GET /os-services?binary=nova-conductor`."""
+        query = {"binary": "nova-conductor"}
+        return self._all("listing conductors", "/os-services", "services", query)
 
     def compute_service(self, host: str) -> Record:
         """Return the nova-compute service of a host. `GET /os-services?binary=&host=`.
@@ -183,6 +189,15 @@ class Nova(Service):
         found = self._of_host(host, doing, "/os-migrations", "migrations", query)
         return sorted(found, key=lambda record: int(record["id"]))
 
+    def changed_evacuations(self, seconds: int) -> list[Record]:
+        """Return the migration records of evacuations that somebody has updated lately.
+
+        `GET /os-migrations?migration_type=evacuation&changes-since=`. :param seconds: how lately.
+        """
+        since = self.now - datetime.timedelta(seconds=seconds)
+        query = {"migration_type": "evacuation", "changes-since": since.isoformat()}
+        return self._all("listing late evacuations", "/os-migrations", "migrations", query)
+
     def _of_host(
         self, host: str, doing: str, path: str, key: str, query: dict[str, Any]
     ) -> list[Record]:
@@ -230,6 +245,15 @@ class Nova(Service):
             if event.get("result") == "Error" and event.get("details"):
                 return str(event["details"]).strip()[:300]
         return ""
+
+    def events(self, server_id: str, request_id: str) -> list[dict[str, Any]]:
+        """Return what Nova's services did for a request, each with `host` and `finish_time`.
+
+        `GET /servers/{id}/os-instance-actions/{request id}`.
+        """
+        path = f"/servers/{server_id}/os-instance-actions/{request_id}"
+        doing = f"looking up what was done for {request_id}"
+        return list(self._one(doing, path, "instanceAction").get("events") or ())
 
     def hypervisors(self) -> list[Record]:
         """Return all hypervisors, each with its `service`. `GET /os-hypervisors/detail`."""

@@ -17,7 +17,7 @@ from tests.functional.support import MISTRAL, Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
 
-HOSTS = [f"compute{number}" for number in range(1, 8)]
+HOSTS = [f"compute{number}" for number in range(1, 9)]
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +143,31 @@ def hangs(cloud: Cloud) -> Callable[[], bool]:
         return bool(again)
 
     return look
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_server_that_nova_has_forgotten_is_begun_anew_with_reset_stuck(
+    lab: DistributedLab
+) -> None:
+    """Its destination died: to Nova it is being evacuated, for ever."""
+    server, cloud = lab.boot("forgotten", "compute6"), Cloud(lab)
+    cloud.kill("compute6")
+    lab.set_faults({"*": {"spawn": {"delay": 60}}})
+    execution = cloud.start(host="compute6", evacuation_timeout=5)
+    destination = wait_for("a destination", lambda: destination_of(lab, "compute6"))
+    cloud.kill(destination)
+    ended = cloud.end_of(execution)
+    assert ended.servers["forgotten"]["reason"] == "TIMED_OUT"
+    assert "`openstack recovery host compute6 --reset-stuck`" in ended.report["message"]
+    lab.set_faults({})
+    ended = cloud.recover("compute6", reset_stuck=True, evacuation_timeout=5)
+    assert_ended(ended, "SUCCEEDED", "RECOVERED")
+    assert cloud.where(server)[1] not in ("compute6", destination)
+    assert not cloud.server(server)["locked"]
+    assert cloud.done(server).count("evacuate") == 2
+
+
+def destination_of(lab: DistributedLab, host: str) -> str | None:
+    """Return where the first server of a host is being evacuated to, once that is known."""
+    records = lab.migrations(host)
+    return records[0]["dest_compute"] if records else None

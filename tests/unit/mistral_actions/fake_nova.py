@@ -9,6 +9,8 @@ It has the methods of `mistral_actions.nova.Nova` and the manners that were meas
 - No valid host: the record ends `error`. The spawn fails: `failed`, the server in error. The
   claim fails: `failed`, the server as it was.
 - Whatever is evacuated out of error lands active; stopped servers stay stopped.
+- Of several records of a server that are `accepted` the conductor takes the oldest, whichever the
+  request was that made it; one that it has left open (`stuck`) is taken by the next request.
 - What is done with a server is recorded, with the task_state, before the answer is given.
 """
 
@@ -61,6 +63,8 @@ class FakeNova:
             for host in hosts
         }
         self.host_aggregates = []
+        self.conductor_state = "up"
+        self.known_events = {}  # of the newest request of a server, by its id
 
     # ---- what a test does
     def add(self, name, host="compute1", vm_state="active", *, task=None, lock=None, **more):
@@ -210,6 +214,20 @@ class FakeNova:
 
         return self._call("migrations", look, server_id)
 
+    def changed_evacuations(self, seconds):
+        since = stamp(self.now - datetime.timedelta(seconds=seconds))
+
+        def look():
+            return [dict(one) for one in self.records if (one["updated_at"] or "") >= since]
+
+        return self._call("changed_evacuations", look, seconds)
+
+    def conductors(self):
+        return self._call("conductors", lambda: [{"state": self.conductor_state}])
+
+    def events(self, server_id, request_id):
+        return self.known_events.get(server_id, [])
+
     def aggregates(self):
         return self._call("aggregates", lambda: self.host_aggregates)
 
@@ -258,16 +276,24 @@ class FakeNova:
             raise Conflict(f"Cannot 'evacuate' while it is {server['OS-EXT-STS:vm_state']}")
         if self.services[source]["state"] == "up":
             raise Rejected(f"Compute service of {source} is still in use. (HTTP 400)")
-        if any(record["instance_uuid"] == server["id"] for record in self.running()):
+        busy = (server["OS-EXT-STS:task_state"] or "").startswith("rebuild")
+        if busy and any(one["instance_uuid"] == server["id"] for one in self.running()):
             self.beside_running.append(server["name"])
         planned = self.outcomes.get(server["id"], [])
         how = planned.pop(0) if planned else "done"
         self._change(server, task_state="rebuilding")
         self._write_down(server["id"], "evacuate")
-        record = self.add_record(server, "accepted", source=source, to=host)
-        record["ends"] = (self.now, how)
+        self.add_record(server, "accepted", source=source, to=host)
+        taken = next(one for one in self.records if self._is_taken(one, server))
+        taken.update(ends=(self.now, how), dest_compute=host)
         there = [one for one in self.running() if one["instance_uuid"] in self.all]
         self.most_running = max(self.most_running, len(there))
+
+    def _is_taken(self, record, server):
+        """Say whether the conductor takes this record for a request; the first such one it is."""
+        free = not record["ends"] or record["ends"][1] == "stuck"
+        mine = record["instance_uuid"] == server["id"] and record["status"] == "accepted"
+        return mine and free
 
     def _go_on(self, record):
         if record["status"] in ENDED or not record["ends"]:

@@ -342,3 +342,35 @@ def test_an_action_has_ended_only_when_nova_is_not_busy_with_the_server(nova):
     nova.advance(10)
     nova.all[web["id"]]["OS-EXT-STS:task_state"] = "powering-off"
     assert act(step_of(todo), nova)["finished"] is False
+
+
+# ---- records that nobody closes any more
+
+
+@pytest.mark.parametrize(
+    ("host", "task", "seconds", "told"),
+    [
+        ("compute2", None, 61, ("SUCCEEDED", "DONE")),
+        ("compute1", None, 61, ("FAILED", "MIGRATE_FAILED")),
+        ("compute2", None, 59, None),  # the record may be closed yet
+        ("compute2", "migrating", 3600, None),
+    ],
+)
+def test_a_record_that_stays_open_is_judged_by_the_server_once_it_is_idle(
+    nova, host, task, seconds, told
+):
+    """A host or the conductor died between what it wrote of the server and of the record."""
+    web = nova.add("web")
+    nova.ends[web["id"]] = "stuck"
+    todo = running(nova, web)
+    nova._change(nova.all[web["id"]], task_state=task)
+    nova.all[web["id"]]["OS-EXT-SRV-ATTR:host"] = host
+    nova.advance(seconds)
+    if told is None:
+        assert act(step_of(todo), nova)["finished"] is False
+    elif told[0] == "SUCCEEDED":
+        assert ended(act(step_of(todo), nova)) == told
+    else:
+        with pytest.raises(Failed, match="the server is idle, on compute1") as failed:
+            act(step_of(todo), nova)
+        assert failed.value.code == told[1]

@@ -1,5 +1,7 @@
 """The calls of the Nova API, over HTTP: what goes over the wire and what each answer becomes."""
 
+import datetime
+
 import pytest
 from keystoneauth1 import adapter, session, token_endpoint
 
@@ -274,3 +276,21 @@ def test_without_a_date_in_the_answer_the_time_is_ours(openstack, nova):
     nova.compute_services()
     assert abs((nova.now - START).total_seconds()) > 0
     assert nova.now.tzinfo is not None
+
+
+def test_what_speaks_for_work_of_nova_is_read_as_it_stands(openstack, nova):
+    openstack.answers[SERVICES] = [(200, {"services": [{"id": "1"}]})]
+    assert nova.conductors() == [{"id": "1"}]
+    assert openstack.asked(*SERVICES)[0].query == {"binary": "nova-conductor"}
+    path = "/compute/v2.1/servers/s1/os-instance-actions/req-1"
+    openstack.answers["GET", path] = [
+        (200, {"instanceAction": {"events": [{"event": "rebuild_server"}]}}),
+        (200, {"instanceAction": {}}),
+    ]
+    assert nova.events("s1", "req-1") == [{"event": "rebuild_server"}]
+    assert nova.events("s1", "req-1") == []
+    openstack.answers["GET", "/compute/v2.1/os-migrations"] = [(200, {"migrations": []})]
+    assert nova.changed_evacuations(90) == []
+    asked = openstack.asked("GET", "/compute/v2.1/os-migrations")[0]
+    assert asked.query["migration_type"] == "evacuation"
+    assert asked.query["changes-since"] == (START - datetime.timedelta(seconds=90)).isoformat()
