@@ -19,8 +19,8 @@ _SHOWN = (
 )
 _SERVER_COLUMNS = ("name", "id", "from", "to", "state", "reason")
 _TASK_COLUMNS = ("name", "state", "seconds")
-# `openstack recovery plan list` shows these
-PLANS = ("recovery.plan.", "recovery.action_plan.")
+# `openstack recovery plan list` shows the plans; the keeper recovers nothing
+OTHERS = ("recovery.plan.", "recovery.action_plan.", "recovery.keeper.")
 
 
 class ListRecoveries(base.Lister):
@@ -57,7 +57,7 @@ def recoveries(mistral: MistralClient, state: str | None = None) -> Iterator[Rec
         filters["state"] = STATES[state]
     for execution in mistral.executions(**filters):
         recovery = Recovery.from_execution(execution)
-        ours = execution.workflow.startswith(PREFIX) and not execution.workflow.startswith(PLANS)
+        ours = execution.workflow.startswith(PREFIX) and not execution.workflow.startswith(OTHERS)
         if ours and state in (None, recovery.state):
             yield recovery
 

@@ -19,6 +19,7 @@ from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
 from driver.plans.plan_progress import PlanProgress
 from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
+from driver.recoveries.keeper import Standstill
 from driver.recoveries.progress import Reporter, until
 from driver.text.messages import legible
 
@@ -133,12 +134,12 @@ class Plans:
         :raises UnreachableError: Mistral gave no answer for a minute.
         """
         uuid = queries.find(self._mistral, plan).id
-        progress = PlanProgress(self._patient, uuid, "run")
+        show = self._show(PlanProgress(self._patient, uuid, "run"), uuid, reporter)
 
         def ended() -> PlanStatus | None:
             state = self._patient.execution(uuid).state
             if state not in EXECUTION_ENDED:
-                reporter.show(progress.look(state))
+                show(state)
                 return None
             status = queries.read(self._patient, uuid)
             return status if status.ended else None
@@ -151,15 +152,34 @@ class Plans:
         """Wait until a cancelling or a rollback has ended; otherwise as :meth:`wait`."""
         verb = "rollback" if control.verb == "rollback" else "run"
         progress = PlanProgress(self._patient, control.plan, verb)
+        show = self._show(progress, control.id, reporter)
 
         def ended() -> Control | None:
             run = self._patient.execution(control.id)
             if not run.ended:
-                reporter.show(progress.look(run.state))
+                show(run.state)
                 return None
             return Control.from_execution(run)
 
         return self._until(ended, control.plan, reporter, timeout)
+
+    def _show(
+        self, progress: PlanProgress, execution: str, reporter: Reporter
+    ) -> Callable[[str], None]:
+        """Return what shows the progress, and asks Mistral to look again if there is none.
+
+        :param execution: what is waited for.
+        """
+        standstill = Standstill(self._patient, execution, self._clock)
+
+        def show(state: str) -> None:
+            now = progress.look(state)
+            reporter.show(now)
+            told = standstill.seen(now) if state == "RUNNING" else ""
+            if told:
+                reporter.note(told)
+
+        return show
 
     @property
     def _patient(self) -> MistralClient:

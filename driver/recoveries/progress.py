@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from driver.errors import DriverError, RefusedError, StillRunningError, UnreachableError
 from driver.mistral.client import MistralClient
+from driver.recoveries.keeper import Standstill
 from driver.recoveries.model import Recovery
 
 T = TypeVar("T")
@@ -94,6 +95,11 @@ class Watch:
         self._step = ""
         self._counts: Counts | None = None
 
+    @property
+    def sign(self) -> tuple[str, ...]:
+        """What changes when something moves."""
+        return self._execution, self._step, self._task, self._result
+
     def poll(self, state: str = "") -> Progress:
         """Take one step and return what is known now."""
         self._next()
@@ -152,9 +158,10 @@ def wait(
     # Being patient is done here, where the person who waits can be told.
     mistral = mistral.with_patience(0)
     watch = Watch(mistral, execution_id)
+    standstill = Standstill(mistral, execution_id, clock)
 
     def ended() -> Recovery | None:
-        return _poll(mistral, execution_id, watch, reporter)
+        return _poll(mistral, execution_id, watch, standstill, reporter)
 
     return until(ended, goes_on(execution_id), reporter, timeout, sleep, clock)
 
@@ -210,7 +217,11 @@ def goes_on(execution_id: str) -> str:
 
 
 def _poll(
-    mistral: MistralClient, execution_id: str, watch: Watch, reporter: Reporter
+    mistral: MistralClient,
+    execution_id: str,
+    watch: Watch,
+    standstill: Standstill,
+    reporter: Reporter,
 ) -> Recovery | None:
     execution = mistral.execution(execution_id)
     if execution.ended:
@@ -220,4 +231,7 @@ def _poll(
     except RefusedError:
         # The counts are an extra: whoever may not see them still learns how it ends.
         reporter.show(Progress(execution.state))
+    told = standstill.seen(watch.sign) if execution.state == "RUNNING" else ""
+    if told:
+        reporter.note(told)
     return None

@@ -12,11 +12,12 @@ cure rests on in Mistral is here; `_internals` looks whether it is there:
   the thread itself is never the caller's: see `OnBehalf`.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mistral_actions.engine import database
@@ -110,14 +111,15 @@ def _internals() -> _Mistral | None:
         LOG.warning(
             "Mistral %s has changed inside (%s): a task whose action is lost gets no token for its"
             " next try, and ends with UNAUTHORIZED.",
-            _version(),
+            version(),
             error,
         )
         return None
     return found
 
 
-def _version() -> str:
+def version() -> str:
+    """Return the version of this Mistral."""
     try:
         return importlib.metadata.version("mistral")
     except importlib.metadata.PackageNotFoundError:
@@ -145,6 +147,33 @@ def _give_back(mistral: _Mistral, context: Any) -> bool:
         caller["is_admin"] = caller.get("is_admin") or own.is_admin
     mistral.set_context(OnBehalf(own, caller))
     return True
+
+
+@contextlib.contextmanager
+def on_behalf(execution: Any, tasks: Iterable[Any]) -> Iterator[bool]:
+    """Let what this thread schedules meanwhile be done for whoever started an execution.
+
+    :param tasks: those of the execution that it is about.
+    :returns: whether Mistral tells who that was; if not, it is done for the thread's own caller.
+    """
+    mistral = _internals()
+    if mistral is None or not mistral.options.pecan.auth_enable:
+        yield mistral is not None  # without authentication all are nobody
+        return
+    before = mistral.context()
+    own = before.own if isinstance(before, OnBehalf) else before
+    caller = _caller_of(mistral, database.api(), execution)
+    if caller is None:
+        LOG.warning("Mistral does not tell for whom execution %s is carried out", execution.id)
+        yield False
+        return
+    if None in (execution.project_id, *(task.project_id for task in tasks)):
+        caller["is_admin"] = True  # see `_give_back`
+    mistral.set_context(OnBehalf(own, caller))
+    try:
+        yield True
+    finally:
+        mistral.set_context(before)
 
 
 def _caller_of(mistral: _Mistral, db: Any, execution: Any) -> dict[str, Any] | None:

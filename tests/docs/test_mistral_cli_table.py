@@ -35,6 +35,7 @@ ENDS = {
     "recovery.process.recover": "RECOVERED",
     "recovery.action_plan.cancel": "CANCELLED",
     "recovery.action_plan.rollback": "ROLLED_BACK",
+    "recovery.keeper.look": "NOTHING_STANDS_STILL",
     "recovery.action.change_node_power_state": "REJECTED",
     "recovery.action.volume_migrate": "REJECTED",
     "recovery.node.prepare": "PREPARED",

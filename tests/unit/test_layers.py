@@ -19,7 +19,7 @@ FLOORS = {
         {"base"},
         {"steps"},
         {"servers"},
-        {"recovery", "nodes", "action_plan"},
+        {"recovery", "nodes", "action_plan", "keeper"},
         {"engine"},
     ],
     "driver": [
