@@ -26,6 +26,7 @@ ACCOUNTS = {
     "lab-demo": ("demo", "demo", ("member",)),
     "nova": ("nova", "service", ("admin", "service")),
     "mistral": ("mistral", "service", ("admin", "service")),
+    "recovery": ("recovery", "service", ("admin",)),  # as which the pack's actions may talk to Nova
 }
 
 
@@ -84,6 +85,8 @@ class Keystone:
         owned = self._found("projects", project) or self._create(
             "project", name=project, domain_id="default")
         for role in roles:
+            if role not in self._roles:
+                self._roles[role] = self._create("role", name=role)["id"]
             self._api.put(f"/projects/{owned['id']}/users/{user['id']}/roles/{self._roles[role]}")
 
     def add_accounts(self, known: Mapping[str, dict]) -> None:

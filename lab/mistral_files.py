@@ -1,6 +1,7 @@
 """What a Mistral of the lab reads: what the README says of its configuration, and its database."""
 
 import configparser
+import hashlib
 import re
 from pathlib import Path
 
@@ -24,6 +25,14 @@ def authentication(state: Path) -> ini.Sections:
     return {"keystone_authtoken": accounts.middleware(auth) | {"service_type": "workflowv2"}}
 
 
+def credentials(state: Path) -> ini.Sections:
+    """Return the pack's own credentials, and the key that engines and executors share."""
+    auth = accounts.read(state / "clouds.yaml")["recovery"]["auth"]
+    key = hashlib.sha256(auth["password"].encode()).hexdigest()  # the same at each start
+    return {"recovery": {"auth_type": "password", **auth, "ticket_key": key,
+                         "allowed_roles": "admin,recovery"}}
+
+
 def configuration(state: Path, port: int, database: str, broker: str) -> ini.Sections:
     """Return ``mistral.conf`` of a Mistral of many processes.
 
@@ -38,7 +47,8 @@ def configuration(state: Path, port: int, database: str, broker: str) -> ini.Sec
         # std.http may talk to this machine: there is nothing else in a lab
         "action_std_http": {"denied_cidrs": ""},
     }
-    return ini.merged(ini.merged(told_by_readme(), addresses), authentication(state))
+    own = authentication(state) | credentials(state)
+    return ini.merged(ini.merged(told_by_readme(), addresses), own)
 
 
 def copy_database(data: Path, version: str) -> None:

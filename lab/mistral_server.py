@@ -70,7 +70,7 @@ def import_libraries() -> None:
                  "mistral.engine.engine_server", "mistral.executors.executor_server",
                  "mistral.services.action_manager", "mistral.db.v2.sqlalchemy.api"):
         importlib.import_module(name)
-    for action in importlib.metadata.entry_points(group="mistral.actions"):
+    for action in importlib.metadata.entry_points(group="mistral_recovery.actions"):
         action.load()
 
 

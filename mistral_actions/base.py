@@ -9,7 +9,7 @@ from mistral_lib import actions
 
 from mistral_actions.errors import BadInput, RecoveryError
 from mistral_actions.services.nova import Nova
-from mistral_actions.services.session import nova_of
+from mistral_actions.services.session import Asked, nova_of
 
 LOG = logging.getLogger(__name__)
 
@@ -23,7 +23,14 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
 
     A step that two processes at once would do twice has the argument `alone`: false while another
     run of it is at work, and then it does nothing. Only Mistral's engine knows (`engine.chains`).
+
+    One with `_for_members` is also done for members of a project, for servers of this project, with
+    the rights of the pack's service user if it has one (`services.limits`).
     """
+
+    _for_members = False
+    _ticket: str | None = None  # by Mistral's engine (`engine.provider`), and no input
+    _no_ticket = ""
 
     def act(self, nova: Nova) -> Any:
         """Do the work.
@@ -41,7 +48,7 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
             return {"finished": False, "message": "another run of this step has not ended yet"}
         try:
             self.check()
-            return self.act_for(context)
+            return self.act_for(self._with_ticket(context))
         except RecoveryError as error:
             LOG.warning("%s: %s: %s", name, error.code, error.message)
             return actions.Result(error=error.as_dict())
@@ -60,6 +67,10 @@ class RecoveryAction(actions.Action):  # type: ignore[misc] # mistral-lib has no
 
         :raises RecoveryError: it is of no use.
         """
+
+    def _with_ticket(self, context: Any) -> Asked:
+        name = type(self).__name__
+        return Asked(context, name, self._ticket, self._no_ticket, self._for_members)
 
     def act_for(self, context: Any) -> Any:
         """Do the work with the rights of the caller.

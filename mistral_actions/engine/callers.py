@@ -6,7 +6,8 @@ cure rests on in Mistral is here; `_internals` looks whether it is there:
 
 - `RetryPolicy` evaluates `continue-on`, then schedules the next try, in the same thread.
 - The scheduler keeps with a job what `to_dict` of the thread's context says, and runs it so.
-- The job that checks the integrity of a running execution keeps the context of who started it.
+- The job that checks the integrity of a running execution keeps the context of who started it, or
+  ran it again; each part of it has one of its own.
 - The checker ends the lost actions of all projects in one thread. The tasks that follow at once
   are started by another thread, all with the context of the last one. Therefore the context of
   the thread itself is never the caller's: see `OnBehalf`.
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mistral_actions.engine import database
+from mistral_actions.services import tickets
 
 LOG = logging.getLogger(__name__)
 
@@ -182,17 +184,98 @@ def _caller_of(mistral: _Mistral, db: Any, execution: Any) -> dict[str, Any] | N
     Null if Mistral does not have it, or has those of several users (who ran it again): nobody
     gets the rights of another one.
     """
-    root = execution
-    if execution.root_execution_id:
-        root = db.get_workflow_execution(execution.root_execution_id)
+    root, known = _known_to(mistral, db, execution)
+    known = [kept for kept in known if kept.get("auth_token")]
+    projects = {root.project_id, *(kept.get("project_id") for kept in known)}
     if not root.project_id or execution.project_id not in (None, root.project_id):
         return None
-    known = [
-        kept
-        for kept in mistral.kept_for(db, root)
-        if kept.get("auth_token") and kept.get("project_id") == root.project_id
-    ]
-    if len({kept["user"] for kept in known}) != 1:
+    if len(projects) > 1 or len({kept["user"] for kept in known}) != 1:
         return None
     longest = max(known, key=lambda kept: kept.get("expires_at") or "")
     return {**longest, "root_execution_id": root.id}
+
+
+def _known_to(mistral: _Mistral, db: Any, execution: Any) -> tuple[Any, list[Mapping[str, Any]]]:
+    """Return the root of an execution, and the contexts in which Mistral keeps it going.
+
+    Those of all from the execution up to the root, as far as they name somebody: a caller may say
+    of an execution of his that it is a part of one that somebody else has started.
+    """
+    chain = [execution]
+    while task := chain[-1].task_execution_id:
+        above = db.load_task_execution(task)
+        if above is None or above.workflow_execution_id in {one.id for one in chain}:
+            break
+        chain.append(db.get_workflow_execution(above.workflow_execution_id))
+    root = chain[-1]
+    if execution.root_execution_id and execution.root_execution_id != root.id:
+        root = db.get_workflow_execution(execution.root_execution_id)
+        chain.append(root)
+    found = [kept for one in chain for kept in mistral.kept_for(db, one)]
+    return root, [kept for kept in found if kept.get("user")]
+
+
+class UnknownCaller(Exception):
+    """Why nobody can say for whom an execution is carried out."""
+
+
+def whose(execution_id: str) -> tuple[str, tickets.Caller]:
+    """Return the root of an execution, and for whom it is carried out, as Mistral has recorded it.
+
+    That is whoever started it, and whoever has a hand in it since: who resumed it, or ran something
+    again. The roles are those that all of them have: nobody gets the rights of another one.
+
+    :raises UnknownCaller: nobody can say it.
+    """
+    mistral = _internals()
+    if mistral is None:
+        raise UnknownCaller(f"Mistral {version()} has changed inside, and names no callers")
+    db = database.api()
+    execution = db.load_workflow_execution(execution_id)
+    if execution is None:
+        raise UnknownCaller("Mistral finds no execution of which it is a part")
+    root, known = _known_to(mistral, db, execution)
+    own = mistral.context() if mistral.has_context() else None
+    own = own.own if isinstance(own, OnBehalf) else own
+    if own is not None and own.to_dict().get("user"):
+        known = [*known, own.to_dict()]
+    projects = {root.project_id, execution.project_id or root.project_id}
+    if len({*projects, *(kept.get("project_id") for kept in known)}) > 1 or None in projects:
+        raise UnknownCaller(
+            f"execution {root.id} belongs to one project, and goes on by a user of another one."
+            " Start it again, as a user of its project"
+        )
+    if not known:
+        raise UnknownCaller(f"Mistral does not tell for whom execution {root.id} is carried out")
+    users = {kept["user"]: str(kept.get("user_name") or kept["user"]) for kept in known}
+    roles = set.intersection(*(_roles(kept) for kept in known))
+    if not roles and len(users) > 1:
+        raise UnknownCaller(
+            f"execution {root.id} was started and resumed by several users"
+            f" ({', '.join(sorted(users.values()))}), who have no role in common that Mistral has"
+            " recorded. Start it again"
+        )
+    (project,) = projects
+    name = next((kept["project_name"] for kept in known if kept.get("project_name")), project)
+    who = " and ".join(sorted(users.values()))
+    return root.id, tickets.Caller(
+        ",".join(sorted(users)), who, project, name, tuple(sorted(roles))
+    )
+
+
+def _roles(kept: Mapping[str, Any]) -> set[str]:
+    """Return the roles that Keystone has confirmed for a context; none if it has not.
+
+    Mistral passes on what Keystone has said of the token. A cron or event trigger has nothing of
+    the kind, and for another cloud (`X-Target-...`) it is what the caller says.
+    """
+    said = kept.get("service_catalog")
+    if kept.get("is_target") or not isinstance(said, Mapping):
+        return set()
+    project, user = said.get("project") or {}, said.get("user") or {}
+    if project.get("id") != kept.get("project_id") or user.get("id") != kept.get("user"):
+        return set()
+    by = said.get("application_credential") or {}
+    if "OS-OAUTH1" in said or by.get("access_rules") or said.get("access_rules"):
+        return set()  # it passes on only a part of what the roles stand for
+    return {str(role["name"]).lower() for role in said.get("roles") or ()}

@@ -46,6 +46,8 @@ class PlanNodeMigration(RecoveryAction):
     looks up the server, its migrations and what was done with it.
     """
 
+    _for_members = True
+
     def __init__(
         self,
         node_id: Any,
@@ -75,6 +77,11 @@ class PlanNodeMigration(RecoveryAction):
         set_once = {k: v for k, v in self.settings.items() if k != "timeout"}
         set_once["timeout"] = self.settings.get("action_timeout")
         options["settings"] = inputs.merge(SETTINGS, {}, set_once)
+        if options["host"] and not nova.may_choose_hosts:
+            raise Forbidden(
+                "Only administrators choose where a server goes, and this is the server of a"
+                " member: leave the input 'host' out. Nothing was changed."
+            )
         hosts = _hosts(nova)
         server = preparation.find(nova, self.node_id)
         return NextTry(nova, options, hosts, server, self.before, self.failed).plan(
@@ -104,6 +111,8 @@ class CheckNodeMoved(RecoveryStep[MigrationPlan]):
     :returns: `finished`, and then the report.
     Errors: NOT_MOVED, GONE. Nova: looks up the server.
     """
+
+    _for_members = True
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return the report when Nova does nothing more with the server."""

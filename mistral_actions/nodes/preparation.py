@@ -133,6 +133,8 @@ class PlanNodePreparation(RecoveryAction):
     Nova: looks up the server.
     """
 
+    _for_members = True
+
     def __init__(
         self, node_id: Any, reason: Any = None, cluster_id: Any = None, dry_run: Any = None
     ) -> None:
@@ -176,6 +178,8 @@ class RecordRecovery(RecoveryAction):
     Errors: FORBIDDEN, LOCKED, RECOVERY_RUNNING, GONE.
     Nova: `POST /servers/{id}/metadata`; looks up the server if Nova refuses.
     """
+
+    _for_members = True
 
     def __init__(self, plan: PreparationPlan, execution: str) -> None:
         self.plan = plan

@@ -51,6 +51,8 @@ class PlanNodeRebuild(RecoveryAction):
     with an image that does not exist, which tells whether the caller may and changes nothing.
     """
 
+    _for_members = True
+
     def __init__(
         self,
         node_id: Any,
@@ -181,6 +183,8 @@ class RebuildServer(ServerStep[RebuildPlan]):
     Errors: REBUILD_FAILED, REFUSED, GONE, FORBIDDEN.
     Nova: looks up the server, and what was done with it; rebuild.
     """
+
+    _for_members = True
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Rebuild it, unless that was done since the plan was made, by whomever."""

@@ -28,6 +28,8 @@ class EvacuateServers(RecoveryStep[EvacuationPlan]):
     where it is needed reset state, stop or start.
     """
 
+    _for_members = True
+
     def __init__(
         self,
         plan: EvacuationPlan,

@@ -97,6 +97,8 @@ class StopServer(InstanceStep):
     stopped or started since the plan was made.
     """
 
+    _for_members = True
+
     def __init__(self, plan: InstancePlan, tried_before: Any = None, alone: bool = True) -> None:
         super().__init__(plan)
         self.tried_before = tried_before
@@ -148,6 +150,8 @@ class StartServer(InstanceStep):
     os-start.
     """
 
+    _for_members = True
+
     def __init__(self, plan: InstancePlan, alone: bool = True) -> None:
         super().__init__(plan)
         self.alone = alone
@@ -175,6 +179,8 @@ class CheckServerActive(InstanceStep):
     :returns: `finished`, and then the `report`.
     Errors: START_FAILED; what else it became meanwhile. Nova: looks up the server.
     """
+
+    _for_members = True
 
     def act(self, nova: Nova) -> dict[str, Any]:
         """Return `finished`, true when it is active."""

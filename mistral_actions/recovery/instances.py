@@ -55,6 +55,8 @@ class PlanInstanceRecovery(RecoveryAction):
     Nova: looks up the server and what was done with it.
     """
 
+    _for_members = True
+
     def __init__(
         self,
         server: Any,

@@ -81,6 +81,8 @@ class MoveServer(ServerStep[MoveTodo]):
     resize or evacuate; confirmResize.
     """
 
+    _for_members = True
+
     def __init__(
         self, todo: MoveTodo, cancelled: Any = False, aborted: Any = None, alone: bool = True
     ) -> None:

@@ -41,6 +41,11 @@ class Nova(Service):
 
     _microversion = MICROVERSION
 
+    @property
+    def may_choose_hosts(self) -> bool:
+        """Whether this caller may say where a server goes, as far as we decide that."""
+        return bool(getattr(self._adapter, "may_choose_hosts", True))
+
     def compute_services(self) -> list[Record]:
         """Return all nova-compute services. `GET /os-services?binary=nova-compute`.
 

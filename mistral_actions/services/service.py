@@ -44,8 +44,8 @@ def _error(doing: str, status: int, said: str, caller: str = "") -> errors.NovaE
         )
     if status == 403 and caller:
         said = (
-            f"{said.removesuffix('.')}. It was tried with the rights of whoever started the"
-            f" workflow: {caller}. Give that user the right, or let somebody start it who has it."
+            f"{said.removesuffix('.')}. It was tried with the rights of {caller}. Give that user"
+            " the right, or let somebody start it who has it."
         )
     known: dict[int, type[errors.NovaError]] = {
         401: errors.Unauthorized,

@@ -5,6 +5,8 @@ Whose rights an action has (docs/decisions.md):
 - Mistral with authentication: the caller's own token, used as it is. It is never exchanged for
   another one, because a trust token (Senlin, cron and event triggers) cannot be. So nothing
   can be done that the caller may not do.
+- The same, and credentials of the pack's own (`credentials`): those of the service user, for
+  what the caller may have done (`limits`). Only a ticket says who that is (`tickets`).
 - Mistral without authentication (the lab): the cloud that `OS_CLOUD` names in `clouds.yaml`.
 """
 
@@ -21,7 +23,9 @@ from keystoneauth1.identity import access as access_plugin
 from openstack.config import loader
 from openstack.exceptions import ConfigException
 
-from mistral_actions.errors import RecoveryError, Unauthorized
+from mistral_actions.errors import Forbidden, RecoveryError, Unauthorized
+from mistral_actions.services import credentials, tickets
+from mistral_actions.services.limits import Limited, OwnServers
 from mistral_actions.services.nova import Nova
 from mistral_actions.services.service import TIMEOUT, Service, translated
 
@@ -29,6 +33,7 @@ Client = TypeVar("Client", bound=Service)
 
 # A cache, not a memory: an executor that starts empty does the same, with three requests more.
 _MOST = 64
+MEMBER = "member"  # the role that Nova asks of who does something with the servers of a project
 _cache: OrderedDict[str, "_TokenOwner"] = OrderedDict()
 _lock = threading.Lock()
 
@@ -45,10 +50,81 @@ class _TokenOwner:
         self._name = name
         self._clients: dict[type[Service], Any] = {}
 
+    def adapter(self, service_type: str, version: str | None) -> Any:
+        return self._adapter_for(service_type, version)
+
     def client(self, kind: type[Client], service_type: str, version: str | None) -> Client:
         if kind not in self._clients:
             self._clients[kind] = kind(self._adapter_for(service_type, version), self._name)
         return self._clients[kind]  # type: ignore[no-any-return] # it is what its key says
+
+
+class Asked:
+    """What an action knows of who asks for it: Mistral's context, and the ticket of its engine.
+
+    :param context: the action context that Mistral gives to `Action.run`.
+    :param action: name of the action's class.
+    :param ticket: that came with it, or null.
+    :param no_ticket: why the engine has made none.
+    :param for_members: whether members may have it done for their servers.
+    """
+
+    def __init__(
+        self, context: Any, action: str, ticket: object, no_ticket: str, for_members: bool
+    ) -> None:
+        self._context = context
+        self._action = action
+        self._ticket = ticket
+        self._no_ticket = no_ticket
+        self._for_members = for_members
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def limited(
+        self, user: credentials.Service | None, service_type: str, version: str | None
+    ) -> Limited | None:
+        """Return an adapter of the service user for what may be done; null: with the own token.
+
+        :raises Unauthorized: nobody knows for whom the action is done.
+        :raises Forbidden: it is not done for this caller.
+        """
+        caller = self._caller(user) if user else None
+        if not (user and caller and caller.roles):
+            return None
+        security = self._context.security
+        adapter = user.adapter(service_type, version, getattr(security, "region_name", None))
+
+        def own() -> Any:
+            return _owner(security).adapter(service_type, version)
+
+        roles = {role.lower() for role in caller.roles}
+        if roles & user.allowed_roles:
+            return Limited(adapter, service_type, own)
+        if MEMBER in roles and self._for_members and service_type == "compute":
+            return OwnServers(adapter, own, caller.project, caller)
+        allowed = " or ".join(sorted(user.allowed_roles)) or "none at all"
+        raise Forbidden(
+            f"This is done for callers with the role {allowed} only, and asked for by {caller}."
+            f" Let somebody start it who has that role in the project of the token, or add one to"
+            f" allowed_roles in the {credentials.WHERE}. Nothing was changed."
+        )
+
+    def _caller(self, user: credentials.Service) -> tickets.Caller:
+        execution = getattr(self._context, "execution", None)
+        within = getattr(execution, "workflow_execution_id", None)
+        if not within:
+            raise tickets.refused(
+                "it is part of no workflow, and so nobody has said for whom it is done. Start the"
+                " workflow of the pack instead"
+            )
+        if not self._ticket:
+            raise tickets.refused(
+                self._no_ticket
+                or "it came without a ticket. The engines need the same ticket_key in section"
+                " [recovery] of mistral.conf as the executors, and the same version of the pack"
+            )
+        return tickets.read(user.key, self._ticket, self._action, within)
 
 
 def nova_of(context: Any) -> Nova:
@@ -59,19 +135,29 @@ def nova_of(context: Any) -> Nova:
 def client_of(
     context: Any, kind: type[Client], service_type: str, version: str | None = None
 ) -> Client:
-    """Return a client of a service with the rights of whoever started the workflow.
+    """Return a client of a service, for what whoever started the workflow may have done.
 
-    :param context: the action context that Mistral gives to `Action.run`.
+    :param context: the action context that Mistral gives to `Action.run`, as `Asked`.
     :param kind: class of the client. :param service_type: as in the service catalogue.
     :param version: major version to look for where the catalogue does not say it.
     :returns: a client whose session and service catalogue are reused within this process.
-    :raises Unauthorized: Mistral gave no token, or Keystone refuses it.
+    :raises Unauthorized: Mistral gave no token, or Keystone refuses it; or no good ticket.
+    :raises Forbidden: this is not done for this caller.
     :raises Unavailable: Keystone does not answer.
 
     API calls: none if Mistral passed the catalog; else `GET /v3/auth/tokens`, or
     `GET /v3/auth/catalog` if that is refused, once for a token that is new to this process.
+    As the service user: `POST /v3/auth/tokens`, once for each token.
     """
-    security = context.security
+    user = credentials.service()
+    limited = isinstance(context, Asked) and context.limited(user, service_type, version)
+    if user and limited:
+        return kind(limited, f"the service user {user.name} of the {credentials.WHERE}")
+    return _owner(context.security).client(kind, service_type, version)
+
+
+def _owner(security: Any) -> _TokenOwner:
+    """Return whoever started the workflow, with the token that Mistral has passed on."""
     token = getattr(security, "auth_token", None)
     auth_url = getattr(security, "auth_uri", None)
     name = f"{auth_url} {token}" if token and auth_url else f"cloud {os.environ.get('OS_CLOUD')}"
@@ -83,7 +169,7 @@ def client_of(
             while len(_cache) > _MOST:
                 _cache.popitem(last=False)
         _cache.move_to_end(key)
-        return _cache[key].client(kind, service_type, version)
+        return _cache[key]
 
 
 def _by_token(security: Any) -> _TokenOwner:
@@ -100,7 +186,7 @@ def _by_token(security: Any) -> _TokenOwner:
         lambda service_type, version: adapter.Adapter(
             own, service_type=service_type, version=version, region_name=security.region_name
         ),
-        _name(rights),
+        f"whoever started the workflow: {_name(rights)}",
     )
 
 
@@ -146,6 +232,8 @@ def _name(rights: Any) -> str:
 
 
 def _by_cloud() -> _TokenOwner:
+    if credentials.authentication():  # the rights of that cloud are not for everybody
+        raise Unauthorized("Mistral passed no token to the action.")
     if "OS_CLOUD" not in os.environ:
         raise Unauthorized(
             "Mistral passed no token to the action. Turn on Mistral's authentication, or set"

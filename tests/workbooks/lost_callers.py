@@ -83,6 +83,8 @@ class Processes:
         self.engine = default_engine.DefaultEngine()
         self.todo = []
         self.ran = []  # (action execution, user, token, input) of all that executors got
+        self.contexts = {}  # action execution -> the context in which an executor got it
+        self.handed = []  # (action, its execution as Mistral tells it) of all that ever did
 
     @staticmethod
     def in_thread(target):
@@ -110,19 +112,21 @@ class Processes:
     def __getattr__(self, method):
         return lambda *args, **kwargs: self.send(method, *args, **kwargs)
 
-    def run_action(self, _action, action_ex_id, *_, **__):
+    def run_action(self, action, action_ex_id, _safe_rerun, within, **__):
         got = contexts.ctx()
+        self.handed.append((action, within))
+        if action_ex_id is None:  # it is not to be kept
+            return actions.Result(data=None)
         with db_api.transaction(read_only=True):
-            given = db_api.load_action_execution(action_ex_id).input["output"]
+            given = db_api.load_action_execution(action_ex_id).input.get("output")
+        self.contexts[action_ex_id] = got
         self.ran.append((action_ex_id, got.user_id, got.auth_token, given))
+        return None
 
     # what happens
-    def as_(self, user, project):
-        contexts.set_ctx(
-            contexts.MistralContext(
-                user_id=user, project_id=project, auth_token=f"token-of-{user}", roles=["member"]
-            )
-        )
+    def as_(self, user, project, **more):
+        context = {"user_id": user, "project_id": project, "auth_token": f"token-of-{user}"}
+        contexts.set_ctx(contexts.MistralContext(**{**context, "roles": ["member"], **more}))
 
     def begun(self):
         """Let all go on that can; return what executors got meanwhile."""
@@ -153,10 +157,8 @@ class Processes:
         action_heartbeat_checker.handle_expired_actions()
 
     def answer(self, found, result):
-        for action_ex_id, user, token, _ in found:
-            contexts.set_ctx(
-                contexts.MistralContext(user_id=user, auth_token=token, is_admin=token is None)
-            )
+        for action_ex_id, *_ in found:
+            contexts.set_ctx(self.contexts[action_ex_id])
             self.send("on_action_complete", action_ex_id, result)
         return self.begun()
 

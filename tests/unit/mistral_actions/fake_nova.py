@@ -38,6 +38,8 @@ class FakeNova:
     `shown(name, answer)` returns what is shown of an answer, and may leave out what it likes.
     """
 
+    may_choose_hosts = True
+
     def __init__(self, hosts=("compute1", "compute2", "compute3"), down=("compute1",)):
         self.now = START
         self.scheduling, self.spawning, self.power = 1, 3, 1  # seconds

@@ -114,6 +114,8 @@ def running():
             if stub.date:
                 self.send_header("Date", stub.date)
             kind = "text/html" if isinstance(body, str) else "application/json"
+            if (request.path, status) == ("/identity/v3/auth/tokens", 201):
+                self.send_header("X-Subject-Token", "token-of-the-service")
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -18,7 +18,7 @@ from tests.unit.mistral_actions.recovering import HOST, plan_of
 
 ACTIONS = [
     entry.load()
-    for entry in sorted(importlib.metadata.entry_points(group="mistral.actions"))
+    for entry in sorted(importlib.metadata.entry_points(group="mistral_recovery.actions"))
     if entry.name.startswith("recovery.")
 ]
 NOVA_ERRORS = [

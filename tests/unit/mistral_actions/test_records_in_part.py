@@ -219,7 +219,7 @@ def run(action, nova):
 def test_every_action_that_looks_at_a_service_is_among_these():
     setup = configparser.ConfigParser()
     setup.read(SETUP)
-    lines = setup["options.entry_points"]["mistral.actions"].split("\n")
+    lines = setup["options.entry_points"]["mistral_recovery.actions"].split("\n")
     names = {line.partition(" = ")[0].removeprefix("recovery.") for line in lines if line}
     assert names - LOOK_AT_NOTHING == set(ACTIONS)
 
