@@ -147,7 +147,37 @@ def _give_back(mistral: _Mistral, context: Any) -> bool:
     if None in (execution.project_id, task.project_id):
         # made in the name of nobody: Mistral finds it with the rights of its own thread only
         caller["is_admin"] = caller.get("is_admin") or own.is_admin
+    if not hasattr(own, "root_execution_id") and not _is_bounded(mistral, execution, own):
+        return False
     mistral.set_context(OnBehalf(own, caller))
+    return True
+
+
+def _is_bounded(mistral: _Mistral, execution: Any, own: Any) -> bool:
+    """Let the thread be nobody's again behind this transaction; false if that is too late.
+
+    Mistral 15 has one context for all lost actions that its checker ends; later versions make one
+    for each. What is done for an action of another project must not be done for this caller.
+    """
+    from sqlalchemy import event, orm
+
+    session: Any = orm.object_session(execution)
+    ended: list[Any] = [
+        one for one in session.identity_map.values() if hasattr(one, "last_heartbeat")
+    ]
+    if any(one.project_id != execution.project_id for one in ended):
+        LOG.warning(
+            "Mistral ends lost actions of several projects at once: execution %s gets no token for"
+            " its next try. Set [action_heartbeat] batch_size = 1.",
+            execution.id,
+        )
+        return False
+
+    def forget(_session: Any, transaction: Any) -> None:
+        if transaction.parent is None and isinstance(mistral.context(), OnBehalf):
+            mistral.set_context(own)
+
+    event.listen(session, "after_transaction_end", forget)
     return True
 
 

@@ -52,8 +52,9 @@ def test_two_engines_and_two_executors_move_each_server_of_a_dead_host_once(
     assert_ended(cloud.recover("compute1"), "SUCCEEDED", "RECOVERED")
     assert_each_moved_once(cloud, "compute1", servers)
     assert "compute1" not in {where for _status, where in map(cloud.where, servers)}
-    # each engine has handled results, and each executor has sent some
-    assert [name for name in SERVERS if name != "api"
+    # each engine has handled results, and each executor has sent some; those of 15 do not say it
+    telling = ("engine", "executor") if MISTRAL != "15" else ("engine",)
+    assert [name for name in SERVERS if name.startswith(telling)
             and "'on_action_complete'" not in lab.servers[name].log.read_text()] == []
 
 

@@ -4,6 +4,8 @@ import threading
 import types
 
 import pytest
+import sqlalchemy
+from sqlalchemy import orm
 
 from mistral_actions.engine import callers, executions
 from mistral_actions.errors import Failed, Unauthorized
@@ -16,7 +18,8 @@ NO_TOKEN = Unauthorized("Mistral passed no token to the action.").as_dict()
 
 
 def context_of(values):
-    return types.SimpleNamespace(**values, to_dict=lambda: dict(values))
+    """A context as later Mistrals have it: one for each lost action."""
+    return types.SimpleNamespace(**values, to_dict=lambda: dict(values), root_execution_id=None)
 
 
 class Mistral:
@@ -217,3 +220,49 @@ def test_a_mistral_that_has_changed_inside_is_left_alone(mistral, monkeypatch):
     assert mistral.try_again(NO_TOKEN) is False
     assert mistral.try_again("Heartbeat wasn't received.") is True
     assert mistral.thread.to_dict() == NOBODY
+
+
+@pytest.fixture
+def fifteen(mistral):
+    """A thread of Mistral 15, which ends lost actions in one transaction, and in one context."""
+    with orm.Session(sqlalchemy.create_engine("sqlite://")) as session:
+        records = orm.registry()
+
+        @records.mapped
+        class Record:
+            __tablename__ = "records"
+            id: orm.Mapped[str] = orm.mapped_column(primary_key=True)
+            project_id: orm.Mapped[str | None]
+            root_execution_id: orm.Mapped[str | None]
+            task_execution_id: orm.Mapped[str | None]
+            state: orm.Mapped[str] = orm.mapped_column(default="RUNNING")
+            last_heartbeat: orm.Mapped[int | None]
+
+        records.metadata.create_all(session.connection())
+        session.commit()
+
+        def record(name, project):
+            session.add(found := Record(id=name, project_id=project))
+            session.flush()
+            return found
+
+        del mistral.thread.root_execution_id
+        mistral.record, mistral.session = record, session
+        mistral.executions["own"] = record("own", "blue")
+        yield mistral
+
+
+def test_the_thread_of_mistral_15_is_nobodys_again_behind_its_transaction(fifteen):
+    own = fifteen.thread
+    assert callers.give_back(CONTEXT) is True
+    assert fifteen.scheduled_for() == GIVEN_BACK
+    fifteen.session.commit()
+    assert fifteen.thread is own
+
+
+def test_a_thread_of_mistral_15_that_ends_actions_of_two_projects_stays_nobodys(fifteen, caplog):
+    another = fifteen.record("other", "green")
+    assert callers.give_back(CONTEXT) is False
+    assert fifteen.scheduled_for() == STILL_LOST
+    assert "[action_heartbeat] batch_size = 1" in caplog.text
+    assert another.project_id == "green"
