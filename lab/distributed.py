@@ -25,7 +25,7 @@ from lab.wheel import install
 
 #: what each process of Mistral is: its name, and what ``mistral-server --server`` is told
 SERVERS = {"api": "api", "engine1": "engine", "engine2": "engine",
-           "executor1": "executor", "executor2": "executor"}
+           "executor1": "executor", "executor2": "executor", "periodic": "periodic"}
 PORTS = DEFAULT_PORTS | {"mariadb": 13306, "amqp": 15672, "erlang": 15673, "epmd": 15674}
 #: of Mistral, the newest first; what each runs on is in ``requirements/mistralVERSION.txt``
 VERSIONS = ("23", "15")
@@ -33,7 +33,7 @@ START_TIMEOUT = 240  # seconds; a start takes about 10 beside all the others
 
 
 class DistributedLab(Lab):
-    """A cloud with a Mistral of five processes, RabbitMQ, MariaDB and Keystone.
+    """A cloud with a Mistral of six processes, RabbitMQ, MariaDB and Keystone.
 
     Parameters are those of ``Lab``; there is always a Keystone.
 
@@ -50,7 +50,9 @@ class DistributedLab(Lab):
         self.version = version
         self._environment = f"mistral{version}"
         super().__init__(state, hosts, ports, **{**options, "keystone": True})
-        self.servers = {name: Process(name, self.state) for name in SERVERS}
+        # in Mistral 15 it is the API that starts cron triggers
+        self.servers = {name: Process(name, self.state) for name in SERVERS
+                        if (name, version) != ("periodic", "15")}
         self.mistral = self.servers["api"]
         # letters and digits only: they become part of URLs
         self.database = MariaDB(self.state, self.ports["mariadb"], self._environment,
@@ -61,7 +63,7 @@ class DistributedLab(Lab):
 
     def kill_mistral(self) -> None:
         """End all processes of Mistral with SIGKILL."""
-        self.kill(*SERVERS)
+        self.kill(*self.servers)
 
     def stop_mistral(self) -> int | None:
         """End all processes of Mistral with SIGTERM; return the exit status of its API."""
@@ -76,7 +78,7 @@ class DistributedLab(Lab):
         for process in self.servers.values():
             process.check_down()
         check_free({"mistral": self.ports["mistral"]})
-        begins = {name: self._spawn_server(name) for name in SERVERS}
+        begins = {name: self._spawn_server(name) for name in self.servers}
         for name, of_log in begins.items():
             self._wait_for_server(name, of_log)
 
@@ -124,11 +126,11 @@ class DistributedLab(Lab):
         ini.write(self.state / "mistral.conf", ini.merged(
             mistral_files.configuration(self.state, self.ports["mistral"], self.database.url,
                                         self.broker.url), self._options["mistral"]))
-        for name in SERVERS:
+        for name in self.servers:
             self._spawn_server(name)
 
     def _wait_for_mistral(self) -> None:
-        for name in SERVERS:
+        for name in self.servers:
             self._wait_for_server(name, 0)
 
     def _start_database(self) -> None:

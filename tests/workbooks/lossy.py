@@ -4,23 +4,30 @@ Import it when Mistral is loaded.
 """
 
 import datetime
+import types
 
 from mistral.db.v2 import api as db_api
 from mistral.engine import workflow_handler
 from mistral.rpc import clients as rpc_clients
 from mistral.scheduler import base as schedulers
 
+from driver.rehearsals.replacements import task_path
+from mistral_actions.engine import keeper
 from tests.workbooks.two_engines import StoredJobs
 
+OWN = types.SimpleNamespace(id="", project_id="<default-project>", context={})
+MOMENT = {"idle": 1, "execution": None}
 WHOLE, PART, LOOK = "recovery.losses.whole", "recovery.losses.part", "recovery.keeper.look"
 
 
 class LossyJobs(StoredJobs):
     """Loses jobs: they fail, and Mistral strikes them off."""
 
-    lost, times = "", 0
+    lost, times, asleep = "", 0, False
 
     def _run(self, row):
+        if self.asleep:  # of an engine that has died: the job stays
+            return
         if self.times and row.func_name.endswith(self.lost):
             self.times -= 1
             db_api.delete_scheduled_jobs(id=row.id)
@@ -38,14 +45,16 @@ class Lossy:
         self.mistral, self.agenda, self._patch = mistral, mistral._agenda, monkeypatch
         self.jobs = LossyJobs(self.agenda)
         self.runs = []
-        self.polls = 0  # how often the first task asks for another try
+        self.polls = {}  # how often a task asks for another try
+        self._begin = lambda: None
+        self.hangs = ""  # a task whose action goes on and on
         monkeypatch.setitem(mistral._replaced, (schedulers, "_SCHEDULER"), self.jobs)
         client = mistral._replaced[rpc_clients, "_ENGINE_CLIENT"]
         self.lost_start = self.lost_result = None
         self.agenda.time = self.agenda.time.replace(microsecond=1)
-        monkeypatch.setitem(
-            mistral._replaced, (rpc_clients, "_ENGINE_CLIENT"), _Client(self, client)
-        )
+        client = _Client(self, client)
+        monkeypatch.setitem(mistral._replaced, (rpc_clients, "_ENGINE_CLIENT"), client)
+        monkeypatch.setattr(mistral._executor, "_engine", client)
 
     # what is lost
 
@@ -92,10 +101,53 @@ class Lossy:
 
     def _result(self, path, *_):
         self.runs.append(path)
-        if path == "one" and self.polls:
-            self.polls -= 1
+        self._begin()
+        self._begin = lambda: None
+        if self.polls.get(path):
+            self.polls[path] -= 1
             return {"data": {"finished": False, "message": "not yet"}}
         return None
+
+    def watch(self, seconds):
+        """Look each second of the next run what stands still; return a list for what is found.
+
+        It gets an element for each look.
+        """
+        found = []
+
+        def look():
+            with db_api.transaction(read_only=True):
+                there = keeper.standing_still(keeper._internals(), db_api, OWN, MOMENT)
+                found.append([(one.workflow_name, lost) for one, lost in there])
+
+        def begin():
+            for second in range(seconds):
+                self.agenda.later(second + 0.5, None, look, {})
+
+        self._begin = begin
+        return found
+
+    def look_twice(self):
+        """Let two keepers look at once; return their reports."""
+        with self.mistral._at_work():
+            both = [self.mistral._engine.start_workflow(LOOK).id for _ in range(2)]
+            self.agenda.run()
+        return [self.state(one).report for one in both]
+
+    def set_state(self, execution, do):
+        """Let a person pause an execution, resume it, ..."""
+        with self.mistral._at_work():
+            getattr(self.mistral._engine, do)(execution)
+            self.agenda.run()
+
+    def another_engine(self):
+        """Let an engine do what one had still to do that has died."""
+        with self.mistral._at_work():
+            with db_api.transaction(read_only=True):
+                rows = [one.get_clone() for one in db_api.get_scheduled_jobs()]
+            for row in rows:
+                self.agenda.later(1, row.key, self.jobs._run, {"row": row})
+            self.agenda.run()
 
     def wait(self, seconds=31):
         """Let time pass in which nothing happens."""
@@ -146,6 +198,11 @@ class _Client:
                 name = db_api.get_workflow_execution(id_).workflow_name
             if name == self._lossy.lost_result:
                 self._lossy.lost_result = None
+                return
+        elif self._lossy.hangs:
+            with db_api.transaction(read_only=True):
+                path = task_path(db_api.get_action_execution(id_).task_execution)
+            if path == self._lossy.hangs:
                 return
         self._client.on_action_complete(id_, result, wf_action=wf_action, **more)
 

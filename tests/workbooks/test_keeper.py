@@ -40,7 +40,7 @@ def test_what_was_lost_is_found_and_given_back_and_all_is_done_once(
     lossy, lose, where, what, tasks
 ):
     lose(lossy)
-    lossy.polls = 1
+    lossy.polls = {"one": 1}
     stuck = lossy.start()
     assert lossy.state(stuck).state == "RUNNING"
     lossy.wait(24)
@@ -59,3 +59,91 @@ def test_what_was_lost_is_found_and_given_back_and_all_is_done_once(
     assert sorted(lossy.runs_of_others()) == sorted([*PATHS, "one"])
     assert lossy.state(stuck).description.startswith("[looked at again, last 2030-01-01 ")
     assert lossy.look()["reason"] == "NOTHING_STANDS_STILL"
+
+
+def lose_and_wait(lossy):
+    lossy.lose_start_of("one")
+    stuck = lossy.start()
+    lossy.wait()
+    return stuck
+
+
+def test_at_no_moment_of_a_run_that_is_slow_but_moves_does_anything_stand_still(lossy):
+    """Not even for a second: it waits for its next try, for a join, or for a workflow below."""
+    lossy.polls = {"one": 9, "both": 9, "inner/step": 9}
+    found = lossy.watch(160)
+    assert lossy.state(lossy.start()).state == "SUCCESS"
+    assert found == [[]] * 160
+
+
+def test_an_action_that_goes_on_and_on_keeps_an_execution_from_standing_still(lossy):
+    lossy.hangs = "inner/step"
+    slow = lossy.start()
+    lossy.wait(3600)
+    assert lossy.look()["reason"] == "NOTHING_STANDS_STILL"
+    assert lossy.state(slow).state == "RUNNING"
+
+
+def test_what_a_person_has_paused_is_left_alone_until_somebody_resumes_it(lossy):
+    stuck = lose_and_wait(lossy)
+    lossy.set_state(stuck, "pause_workflow")
+    lossy.wait()
+    assert lossy.look()["reason"] == "NOTHING_STANDS_STILL"
+    assert lossy.state(stuck).state == "PAUSED"
+    assert lossy.state(stuck).description == ""
+
+
+def test_two_keepers_at_once_give_back_once(lossy):
+    stuck = lose_and_wait(lossy)
+    told = lossy.look_twice()
+    reasons = sorted(one["reason"] for one in told)
+    assert reasons == ["LOOKED_AGAIN", "NOTHING_STANDS_STILL"]
+    assert lossy.state(stuck).state == "SUCCESS"
+    assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
+def test_of_a_keeper_that_dies_before_its_commit_nothing_is_left(lossy, monkeypatch):
+    from mistral.db.v2 import api
+
+    stuck = lose_and_wait(lossy)
+    with monkeypatch.context() as dying:
+        dying.setattr(api, "update_workflow_execution", dies)
+        with pytest.raises(EngineDied):
+            lossy.look()
+    lossy.another_engine()
+    assert (lossy.state(stuck).state, lossy.state(stuck).description) == ("RUNNING", "")
+    lossy.wait()
+    lossy.look()
+    assert lossy.state(stuck).state == "SUCCESS"
+    assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
+class EngineDied(BaseException):
+    """Nothing of Mistral's catches it."""
+
+
+def dies(*_):
+    raise EngineDied
+
+
+def test_what_a_keeper_that_dies_after_its_commit_had_asked_for_another_engine_does(lossy):
+    stuck = lose_and_wait(lossy)
+    lossy.jobs.asleep = True
+    assert lossy.look()["reason"] == "LOOKED_AGAIN"
+    lossy.jobs.asleep = False
+    lossy.wait()
+    assert lossy.look()["reason"] == "NOTHING_STANDS_STILL"  # it is scheduled
+    lossy.another_engine()
+    assert lossy.state(stuck).state == "SUCCESS"
+    assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
+def test_what_the_keeper_has_given_back_and_mistral_loses_again_is_given_back_again(lossy):
+    stuck = lose_and_wait(lossy)
+    lossy.lose_start_of("one")
+    lossy.look()
+    lossy.wait()
+    lossy.look()
+    seen = lossy.state(stuck)
+    assert seen.state == "SUCCESS"
+    assert seen.description.startswith("[looked at again 2 times, last 2030-01-01 ")
