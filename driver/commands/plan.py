@@ -97,6 +97,8 @@ class RunPlan(PlanLister):
         """Read it, start it."""
         plan = _plan_in(parsed_args.file)
         started = self.plans.start(plan, parsed_args.rule)
+        if started.advice:
+            self.say(started.advice)
         if not started.is_new:
             since = started.plan.created_at
             self.say(f"plan {plan.uuid} was started before ({since}): not started again")

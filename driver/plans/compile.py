@@ -28,7 +28,7 @@ from driver.workbooks.literals import block, constant, expression, literal
 from driver.workbooks.templates import template
 from mistral_actions.action_plan.states import SUCCEEDED
 
-_STATE = "task().result.report.state"
+_STATE = "outcome().report.state"
 _REPORTS = ("report_plan", "report_rollback")
 _RETRY = {"count": 60, "delay": 2, "continue-on": expression("try_again()")}
 _WAITING = {"action": "std.noop", "safe-rerun": True, "retry": _RETRY}
@@ -90,6 +90,7 @@ class _Task:
     Without a workflow it only waits for those before it.
 
     :param past: where its success leads to, past what is next: alternatives that it needs not.
+    :param may_fail: whether all can end well although it has failed.
     """
 
     name: str
@@ -99,6 +100,7 @@ class _Task:
     before: list[str]
     next: list[str]
     past: str = ""
+    may_fail: bool = True
 
     @property
     def is_leaf(self) -> bool:
@@ -112,10 +114,14 @@ class _Task:
             "workflow": f"recovery.action.{self.workflow}" if self.workflow else None,
             **({} if self.workflow else _WAITING),
             "input": self.input,
-            "on-success": self._on_success(),
-            "on-error": self.next,
+            **self._next(),
         }
         return block({self.name: {key: value for key, value in body.items() if value}})
+
+    def _next(self) -> dict[str, list[Any]]:
+        if not self.may_fail:  # one list for both ends: each list costs Mistral as much as a task
+            return {"on-complete": self.next}
+        return {"on-success": self._on_success(), "on-error": self.next}
 
     def _on_success(self) -> list[Any]:
         if not self.past:
@@ -161,6 +167,7 @@ def _run(plan: Plan, rule: str, tasks: Mapping[str, str], links: list[list[str]]
                 parents,
                 behind or ["report_plan"],
                 "report_plan" if behind and place is not None else "",
+                may_fail=rule == ANY,
             )
         )
     return found
@@ -186,7 +193,9 @@ def _with_layers(tasks: list[_Task]) -> list[_Task]:
         names.add(name)
         behind = [task.name for task in group]
         what = "wait for all of the layer before"
-        ahead[behind[0]] = _Task(name, what, None, {}, group[0].before, behind)
+        ahead[behind[0]] = dataclasses.replace(
+            group[0], name=name, description=what, workflow=None, input={}, next=behind, past=""
+        )
         for one in behind:
             found[one] = dataclasses.replace(found[one], before=[name])
         for one in before:
@@ -225,6 +234,7 @@ def _rollback(plan: Plan, tasks: Mapping[str, str]) -> list[_Task]:
                 {"plan": None, "action": action.uuid, "parameters": undo if inverse else None},
                 [f"undo_{tasks[one]}" for one in before[action.uuid]],
                 [f"undo_{tasks[one]}" for one in after[action.uuid]] or ["report_rollback"],
+                may_fail=False,
             )
         )
     return found

@@ -4,6 +4,7 @@ What may be cancelled and rolled back is for the workflows in `recovery.action_p
 it holds for plain Mistral, too.
 """
 
+import contextlib
 import itertools
 import time
 import uuid
@@ -11,7 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from driver.errors import ConflictError, DriverError, NotFoundError, WorkflowMissingError
+from driver.errors import (
+    ConflictError,
+    DriverError,
+    NotFoundError,
+    UnreachableError,
+    WorkflowMissingError,
+)
 from driver.mistral.client import MistralClient
 from driver.mistral.records import EXECUTION_ENDED, Execution, Record
 from driver.plans import queries
@@ -30,6 +37,14 @@ _ACTIONS = "recovery.action."
 _GATE = "check_plan"
 # Seconds until Mistral has said whether it does what it was asked for; it may say so later.
 _DECIDES = 30.0
+# Mistral that does not check what a program has made takes a definition in seconds, whatever its
+# size; one that does needs 0.3 s of CPU per action.
+_TAKES, _TAKES_PER_ACTION = 5.0, 0.1
+_GIVEN_UP = 20.0  # seconds: longer than one tries to reach a Mistral that is away
+_SETTING = (
+    "Mistral checks a plan before it takes it, 0.3 s of CPU per action, unless its mistral.conf has"
+    " `validation_mode = enabled` in [api]; restart its API then"
+)
 
 
 @dataclass(frozen=True)
@@ -38,10 +53,12 @@ class Started:
 
     :param plan: how it stands, without its actions.
     :param is_new: False if it had been started before, and was left as it is.
+    :param advice: a sentence for who runs this Mistral; empty if there is nothing to say.
     """
 
     plan: PlanStatus
     is_new: bool
+    advice: str = ""
 
 
 class OtherPlanError(DriverError):
@@ -75,17 +92,22 @@ class Plans:
             `recovery` has for its strategy, else ALWAYS.
         :raises OtherPlanError: Mistral has another plan with this uuid.
         :raises WorkflowMissingError: the pack's workbooks are not installed.
+        :raises UnreachableError: Mistral has not taken it in time; it may do so later.
         """
         settings = None
         if rule is None and plan.rule is None and plan.strategy is not None:
             settings = self._mistral.environment(_ENVIRONMENT)
         rule = choose_rule(plan, rule, settings)
+        began = self._clock()
         is_new = self._install(plan, rule) or not self._was_run(plan.uuid)
+        spent = self._clock() - began
         run = self._mistral.start(queries.workflow_of(plan.uuid), {}, plan.uuid, _about(plan, rule))
         if run.workflow != queries.workflow_of(plan.uuid):
             text = f"the uuid {plan.uuid} is that of an execution of {run.workflow}"
             raise OtherPlanError(f"{text}: give the plan another one")
-        return Started(plan_status(run, []), is_new)
+        slow = spent > _TAKES + _TAKES_PER_ACTION * len(plan.actions)
+        advice = f"it took {spent:.0f} s to install the plan: {_SETTING}" if slow else ""
+        return Started(plan_status(run, []), is_new, advice)
 
     def plans(self) -> Iterator[PlanStatus]:
         """Yield the plans that were started, newest first, without their actions."""
@@ -198,7 +220,8 @@ class Plans:
         if there is None:
             self._check_types(plan)
             try:
-                self._mistral.add_workbook(book.text)
+                with self._said_why_it_is_slow(plan):
+                    self._mistral.add_workbook(book.text)
                 return True
             except ConflictError:  # somebody was faster: perhaps an earlier try of this call
                 there = self._mistral.workbook(book.name)
@@ -209,6 +232,25 @@ class Plans:
                 "a uuid of its own, or leave it at what there is"
             )
         return False
+
+    @contextlib.contextmanager
+    def _said_why_it_is_slow(self, plan: Plan) -> Iterator[None]:
+        """Turn "no answer" into what is most likely at work, when Mistral was there and is slow.
+
+        :raises UnreachableError: with what to do.
+        """
+        began = self._clock()
+        try:
+            yield
+        except UnreachableError as error:
+            spent = self._clock() - began
+            if spent < _GIVEN_UP:
+                raise
+            raise UnreachableError(
+                f"Mistral has not taken the {len(plan.actions)} actions of plan {plan.uuid} within"
+                f" {spent:.0f} s: {_SETTING}. Nothing was started. If Mistral takes it later, it is"
+                f" there and waits: run the plan again ({error})"
+            ) from error
 
     def _was_run(self, uuid: str) -> bool:
         try:

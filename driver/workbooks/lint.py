@@ -132,6 +132,10 @@ def _book(book: Workbook, root: yaml.Node, catalogue: Catalogue) -> Iterator[Pro
             )
 
 
+def _leads_on(task: yaml.Node) -> bool:
+    return bool(child(task, "on-error") or child(task, "on-complete"))
+
+
 def _workflow(
     scope: _Scope, name: yaml.Node, node: yaml.Node, catalogue: Catalogue
 ) -> Iterator[Problem]:
@@ -140,7 +144,7 @@ def _workflow(
     yield from _missing(scope, node, "description", "tags", at=name)
     yield from _outputs(scope, name, node)
     if not child(defaults, "on-error"):
-        silent = [task.value for task, body in entries(tasks) if not child(body, "on-error")]
+        silent = [task.value for task, body in entries(tasks) if not _leads_on(body)]
         if silent:
             text = f"no on-error in task-defaults or in {', '.join(silent)}: no report of an error"
             yield scope.problem(name, text)

@@ -123,9 +123,14 @@ def graph_of(workflow: Mapping[str, Any]) -> Graph:
 
 def _through_layers(tasks: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a task leads to; a task that only waits for a layer stands for those behind it."""
-    for target in task.get("on-error") or ():  # a failure leads to all children, whatever the rule
+    for target in _targets(task):
         waits = tasks[target].get("action") == "std.noop"
-        yield from tasks[target].get("on-error") or () if waits else [target]
+        yield from _targets(tasks[target]) if waits else [target]
+
+
+def _targets(task: Mapping[str, Any]) -> list[str]:
+    """Return all that a task can lead to: a failure leads to all children, whatever the rule."""
+    return task.get("on-complete") or task.get("on-error") or []
 
 
 def _parents_first(nodes: Mapping[str, ActionNode]) -> dict[str, ActionNode]:

@@ -283,7 +283,7 @@ CASES = {
     ),
     "no error path": (
         "    task-defaults:\n      on-error:\n        - fail\n", "", "  tell:\n    desc",
-        "no on-error in task-defaults or in look, ",
+        "no on-error in task-defaults or in look: ",
     ),
     "a task that nothing leads to": (
         "            - shout_it: <% not $.loud %>\n", "", "      shout_it:",

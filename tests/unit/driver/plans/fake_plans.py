@@ -42,6 +42,8 @@ class PlansApi(FakeApi):
         self.environment = None
         self.decides = {}
         self.lost_answers = 0
+        self.is_away = False
+        self.checks = lambda: None  # what happens while Mistral checks a definition
         for name in (CANCEL, ROLLBACK, *(f"recovery.action.{name}" for name in ACTION_TYPES)):
             self.workflow(name)
 
@@ -54,6 +56,9 @@ class PlansApi(FakeApi):
         return Response(200, {"name": parts[1], "variables": json.dumps(self.environment)})
 
     def _post_workbooks(self, parts, options):
+        self.checks()
+        if self.is_away:
+            return Response(503, "no answer")
         answer = super()._post_workbooks(parts, options)
         if answer.status_code == 201 and parts[-1] != "validate":
             for verb in ("run", "rollback"):

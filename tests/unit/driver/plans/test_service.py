@@ -125,6 +125,30 @@ def test_an_installation_whose_answer_was_lost_is_not_taken_for_another_plan(api
     assert len(api.data["workbooks"]) == 1
 
 
+def test_who_waits_for_the_check_of_mistral_is_told_the_setting_that_spares_it(api, plans, clock):
+    api.checks = lambda: clock.sleep(6)
+    assert "validation_mode = enabled" in plans.start(plan_of()).advice
+    assert plans.start(plan_of()).advice == ""  # it is there
+
+
+def test_a_check_that_takes_longer_than_one_waits_ends_in_what_to_do(api, plans, clock):
+    """A gateway, or we ourselves, give up; Mistral goes on, and takes the plan later."""
+    api.checks = lambda: clock.sleep(180)
+    api.lost_answers = 1
+    with pytest.raises(UnreachableError, match=r"validation_mode = enabled.*run the plan again"):
+        plans.start(plan_of())
+    assert api.data["executions"] == []
+    api.checks = lambda: None
+    assert plans.start(plan_of()).is_new
+
+
+def test_a_mistral_that_is_away_is_not_called_slow(api, plans):
+    api.is_away = True
+    with pytest.raises(UnreachableError) as away:
+        plans.start(plan_of())
+    assert "validation_mode" not in str(away.value)
+
+
 def test_a_plan_whose_types_are_not_installed_is_refused_before_anything_is_written(api, plans):
     api.data["workflows"] = [
         flow for flow in api.data["workflows"] if flow["name"] != "recovery.action.migrate"
