@@ -176,6 +176,11 @@ class MistralClient:
         """Return name and input (text) of every action."""
         return list(self._pages("actions", fields="name,input"))
 
+    def refusal(self) -> str | None:
+        """Return why the pack refuses this Mistral, None if it does not; see its ``provider``."""
+        found = self._pages("actions", fields="name,description", name="recovery.refused")
+        return next((str(record["description"]) for record in found), None)
+
     # Executions
 
     def start(

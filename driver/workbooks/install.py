@@ -29,8 +29,10 @@ def sync(mistral: MistralClient, workbooks: list[Workbook], public: bool = False
     :param public: usable by every project (Mistral leaves that to administrators).
     :returns: for each workbook's name ``created``, ``updated``, ``unchanged`` or ``kept``.
     :raises InvalidWorkbooksError: something is not valid; then nothing was written.
-    :raises RefusedError: a right is missing.
+    :raises RefusedError: a right is missing, or the pack in Mistral says that it cannot run there.
     """
+    if refusal := mistral.refusal():
+        raise RefusedError(refusal)
     there = own_workbooks(mistral)
     kept = {book.name for book in workbooks if _is_customised(book, there.get(book.name))}
     problems = check(mistral, workbooks)

@@ -1,8 +1,8 @@
 """Whoever started an execution, for the next try of a task whose action was lost.
 
 Mistral's heartbeat checker ends a lost action in the name of nobody: without user, project and
-token. All that follows inherits that, and so the next try could not talk to Nova. All that this
-cure rests on in Mistral is here; `_internals` looks whether it is there:
+token. All that follows inherits that, and so the next try could not talk to Nova. The cure rests on
+this in Mistral:
 
 - `RetryPolicy` evaluates `continue-on`, then schedules the next try, in the same thread.
 - The scheduler keeps with a job what `to_dict` of the thread's context says, and runs it so.
@@ -14,14 +14,12 @@ cure rests on in Mistral is here; `_internals` looks whether it is there:
 """
 
 import contextlib
-import functools
-import importlib.metadata
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mistral_actions.engine import database
+from mistral_actions.engine import database, internals
 from mistral_actions.services import tickets
 
 LOG = logging.getLogger(__name__)
@@ -92,40 +90,21 @@ def give_back(context: Any) -> bool:
         return False
 
 
-@functools.cache
 def _internals() -> _Mistral | None:
-    """Return what is used of Mistral; null if this Mistral does not have all of it."""
-    try:
-        from mistral import context
-        from mistral.engine import workflow_handler
-        from oslo_config import cfg
-
-        found = _Mistral(
-            cfg.CONF,
-            context.has_ctx,
-            context.ctx,
-            context.set_ctx,
-            workflow_handler._get_integrity_check_key,
-        )
-        _ = found.options.pecan.auth_enable, context.MistralContext.to_dict
-        _ = getattr(database.api(), _KEPT[found.options.scheduler_type][0])
-    except Exception as error:  # noqa: BLE001 - whatever it is, this Mistral is another one
-        LOG.warning(
-            "Mistral %s has changed inside (%s): a task whose action is lost gets no token for its"
-            " next try, and ends with UNAUTHORIZED.",
-            version(),
-            error,
-        )
+    """Return what is used of Mistral; null if this Mistral is refused."""
+    if internals.problem():
         return None
-    return found
+    from mistral import context
+    from mistral.engine import workflow_handler
+    from oslo_config import cfg
 
-
-def version() -> str:
-    """Return the version of this Mistral."""
-    try:
-        return importlib.metadata.version("mistral")
-    except importlib.metadata.PackageNotFoundError:
-        return "(of an unknown version)"
+    return _Mistral(
+        cfg.CONF,
+        context.has_ctx,
+        context.ctx,
+        context.set_ctx,
+        workflow_handler._get_integrity_check_key,
+    )
 
 
 def _give_back(mistral: _Mistral, context: Any) -> bool:
@@ -259,7 +238,7 @@ def whose(execution_id: str) -> tuple[str, tickets.Caller]:
     """
     mistral = _internals()
     if mistral is None:
-        raise UnknownCaller(f"Mistral {version()} has changed inside, and names no callers")
+        raise UnknownCaller(str(internals.problem()))
     db = database.api()
     execution = db.load_workflow_execution(execution_id)
     if execution is None:

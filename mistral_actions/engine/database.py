@@ -2,9 +2,15 @@
 
 from typing import Any
 
+from mistral_actions.engine import internals
+
 
 def api() -> Any:
-    """Return Mistral's own access to its database; the caller is in a transaction of the engine."""
+    """Return Mistral's own access to its database; the caller is in a transaction of the engine.
+
+    :raises internals.Changed: this Mistral is refused.
+    """
+    internals.check()
     # only the engine has them; drivers import the pack, too
     from mistral import context
     from mistral.db.v2 import api as found
@@ -30,8 +36,12 @@ class _OfAllProjects:
 
     def get_task_execution(self, task_id: str) -> Any:
         """Return a task; raise Mistral's own error if it is not there."""
+        return self.load_task_execution(task_id) or self._api.get_task_execution(task_id)
+
+    def load_task_execution(self, task_id: str) -> Any:
+        """Return a task, null if it is not there."""
         found = self.get_task_executions(id=task_id)
-        return found[0] if found else self._api.get_task_execution(task_id)
+        return found[0] if found else None
 
     def get_task_executions(self, **which: Any) -> Any:
         """Return the tasks of all projects to which this applies."""

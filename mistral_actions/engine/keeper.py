@@ -6,8 +6,7 @@ whole execution, stands still: nothing is active, nothing is scheduled, nothing 
 
 The keeper gives back what was lost, one thing for one thing, as a job of Mistral's scheduler: it is
 kept in the database until an engine has done it. Nothing is ever paused, so there is no moment at
-which the keeper can die and leave something behind. All that this rests on in Mistral is here, and
-`_internals` looks whether it is there:
+which the keeper can die and leave something behind. It rests on this in Mistral:
 
 - NOT_STARTED: a task is IDLE until a message `start_task` comes; a second one does nothing.
 - NOT_TRIED: a task waits DELAYED for the job `policies._continue_task`, which failed.
@@ -17,14 +16,13 @@ which the keeper can die and leave something behind. All that this rests on in M
 """
 
 import dataclasses
-import functools
 import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from mistral_actions.engine import callers, database
+from mistral_actions.engine import callers, database, internals
 
 LOG = logging.getLogger(__name__)
 
@@ -73,10 +71,9 @@ def look_again(context: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
         for each that stands still its `id`, `workflow`, `root`, `what`, `tasks` (names), `seconds`
         without a change, and `asked`: whether Mistral was asked to look again.
     """
-    mistral = _internals()
-    if mistral is None:
-        return {"unknown": callers.version(), "executions": []}
-    db = database.api()
+    if internals.problem():
+        return {"unknown": internals.version(), "executions": []}
+    db, mistral = database.api(), _internals()
     own = db.get_workflow_execution(context["__execution"]["id"])
     with db.named_lock(_LOCK):
         found = [
@@ -87,24 +84,13 @@ def look_again(context: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     return {"unknown": None, "executions": found}
 
 
-@functools.cache
-def _internals() -> _Mistral | None:
-    """Return what is used of Mistral; null if this Mistral does not have all of it."""
-    try:
-        from mistral.engine import policies, post_tx_queue, task_handler, workflow_handler
-        from mistral.rpc import clients
-        from mistral.scheduler import base as scheduler
-        from mistral_lib import utils
+def _internals() -> _Mistral:
+    """Return what is used of Mistral."""
+    from mistral.engine import policies, task_handler
+    from mistral.scheduler import base as scheduler
+    from mistral_lib import utils
 
-        found = _Mistral(scheduler, task_handler, policies, utils)
-        _ = policies._CONTINUE_TASK_PATH, task_handler._SCHEDULED_ON_ACTION_COMPLETE_PATH
-        _ = task_handler._REFRESH_TASK_STATE_PATH, task_handler._get_refresh_state_job_key
-        _ = workflow_handler.check_and_complete, post_tx_queue.run, clients.get_engine_client
-        _ = scheduler.SchedulerJob, scheduler.get_system_scheduler, utils.utc_now_sec
-    except Exception as error:  # noqa: BLE001 - whatever it is, this Mistral is another one
-        LOG.warning("Mistral %s has changed inside (%s): no keeper.", callers.version(), error)
-        return None
-    return found
+    return _Mistral(scheduler, task_handler, policies, utils)
 
 
 # What stands still

@@ -15,11 +15,13 @@ from typing import Any
 
 from mistral_lib import actions
 
-from mistral_actions.engine import callers
+from mistral_actions.engine import callers, internals
 from mistral_actions.errors import Unauthorized
 from mistral_actions.services import credentials, tickets
 
 GROUP = "mistral_recovery.actions"
+#: an action whose description says why this Mistral is refused; `openstack recovery sync` looks
+REFUSED = "recovery.refused"
 LOG = logging.getLogger(__name__)
 
 
@@ -32,6 +34,10 @@ class RecoveryActions(actions.ActionProvider):  # type: ignore[misc] # mistral-l
 
         found: Any = extension.ExtensionManager(GROUP, invoke_on_load=False)
         self._known = {one.name: Descriptor(one.name, one.plugin) for one in found}
+        if problem := internals.problem():
+            self._known[REFUSED] = Descriptor(
+                REFUSED, type("Refused", (_Refusal,), {"__doc__": problem})
+            )
 
     def find(self, action_name: str, namespace: str | None = None) -> Any:
         """Return the descriptor of an action; null if the pack has none of that name."""
@@ -40,6 +46,11 @@ class RecoveryActions(actions.ActionProvider):  # type: ignore[misc] # mistral-l
     def find_all(self, *_: Any, **__: Any) -> Iterable[Any]:
         """Return the descriptors of all."""
         return self._known.values()
+
+
+class _Refusal(actions.Action):  # type: ignore[misc] # mistral-lib has no types
+    def run(self, context: Any) -> Any:
+        return actions.Result(error=self.__doc__)
 
 
 class Descriptor(actions.PythonActionDescriptor):  # type: ignore[misc] # mistral-lib has no types

@@ -21,7 +21,6 @@ from mistral_lib import actions
 from oslo_config import cfg
 
 from driver.rehearsals.engine import replaced
-from mistral_actions.engine import callers
 from mistral_actions.errors import Unauthorized
 
 WORKBOOK = """
@@ -185,7 +184,6 @@ def at_work(mistral, scheduler):
         cfg.CONF.set_override("auth_enable", True, "pecan")
         cfg.CONF.set_override("execution_integrity_check_delay", 20, "engine")
         cfg.CONF.set_override("scheduler_type", scheduler)
-        callers._internals.cache_clear()
         for project, user in (("blue", "ann"), ("red", "bob")):
             found.as_(user, project)
             if not db_api.load_workbook("lost", ""):
@@ -198,4 +196,3 @@ def at_work(mistral, scheduler):
             yield found
         finally:
             cfg.CONF.clear_override("scheduler_type")
-            callers._internals.cache_clear()

@@ -1,10 +1,7 @@
 """The caller that Mistral's own heartbeat checker loses, and what its next tries get."""
 
-import importlib.metadata
 
 import pytest
-
-from mistral_actions.engine import callers
 
 
 @pytest.fixture(params=["default", "legacy"])
@@ -40,24 +37,3 @@ def test_each_next_try_has_its_own_caller_and_no_task_the_token_of_another_one(p
 
     assert processes.answer(after, processes.no_token) == []
     assert sorted(whose(processes.next_tries())) == [ANN, BOB]
-
-
-@pytest.mark.parametrize(
-    "missing",
-    [
-        "mistral.engine.workflow_handler._get_integrity_check_key",
-        "mistral.context.set_ctx",
-        "mistral.db.v2.api.get_delayed_calls",
-    ],
-)
-def test_a_mistral_that_has_changed_inside_is_named_in_the_log_and_left_alone(
-    mistral, monkeypatch, caplog, missing
-):
-    callers._internals.cache_clear()
-    monkeypatch.delattr(missing)
-    assert callers.give_back({}) is False
-    monkeypatch.undo()
-    callers._internals.cache_clear()
-    assert f"Mistral {importlib.metadata.version('mistral')} has changed" in caplog.text
-    assert missing.rpartition(".")[2] in caplog.text
-    assert "UNAUTHORIZED" in caplog.text

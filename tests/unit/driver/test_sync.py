@@ -189,3 +189,11 @@ def test_making_workbooks_public_without_the_right_says_who_may(api, directory):
 def test_a_lost_connection_during_a_sync_is_survived(api, directory):
     api.faults = [exceptions.ConnectFailure("refused")] * 3
     assert set(sync(fake_mistral(api), read_workbooks(directory)).values()) == {"created"}
+
+
+def test_a_mistral_that_the_pack_refuses_is_refused_before_anything_is_looked_at(api, directory):
+    sentence = "Mistral 99 has changed inside, and recoveries cannot run in it."
+    api.data["actions"].append({"id": "r", "name": "recovery.refused", "description": sentence})
+    with pytest.raises(RefusedError, match=sentence):
+        sync(fake_mistral(api), read_workbooks(directory))
+    assert api.data["workbooks"] == []

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from mistral_actions.engine import database
+from mistral_actions.engine import database, internals
 
 OF_NO_PROJECT = types.SimpleNamespace(is_admin=True, project_id=None)
 OF_BLUE = types.SimpleNamespace(is_admin=True, project_id="blue")
@@ -14,6 +14,8 @@ OF_BLUE = types.SimpleNamespace(is_admin=True, project_id="blue")
 @pytest.fixture
 def thread(monkeypatch):
     """Make the thread somebody's, of a Mistral 15 in which all records belong to a project."""
+
+    monkeypatch.setattr(internals, "problem", lambda: None)
 
     def records(insecure=False, **_):
         return ["of blue"] if insecure else []
@@ -42,6 +44,7 @@ def test_a_thread_of_no_project_sees_the_records_of_all(thread):
     thread(OF_NO_PROJECT)
     assert seen() == ["of blue"] * 3
     assert database.api().get_task_execution("t") == "of blue"
+    assert database.api().load_task_execution("t") == "of blue"
     assert database.api().load_workflow_execution("e") == "of blue"
 
 
