@@ -11,6 +11,7 @@ application is served last, so whoever gets an answer from it knows that the clo
 import argparse
 import functools
 import importlib
+import json
 import logging
 import os
 import secrets
@@ -119,11 +120,31 @@ def start_nova(compute_port, in_front, host_names):
     return hosts
 
 
+class WithoutPower:
+    """The hosts that were killed: that Nova was killed and started again brings none back.
+
+    :param state: the state directory, which keeps their names.
+    """
+
+    def __init__(self, state):
+        self._file = state / "without_power.json"
+
+    def names(self):
+        return json.loads(self._file.read_text()) if self._file.exists() else []
+
+    def add(self, name):
+        self._file.write_text(json.dumps([*self.names(), name]))
+
+    def forget(self, name):
+        self._file.write_text(json.dumps([one for one in self.names() if one != name]))
+
+
 class Control:
     """The WSGI application that kills hosts and injects faults."""
 
-    def __init__(self, hosts):
+    def __init__(self, hosts, without_power):
         self._hosts = hosts
+        self._without_power = without_power
 
     def __call__(self, environ, start_response):
         try:
@@ -151,11 +172,13 @@ class Control:
                 return faults.current()
             case ("POST", "hosts", name, "start"):
                 self._hosts.start([name])
+                self._without_power.forget(name)
                 return {"hosts": self._hosts.names()}
             case ("POST", "hosts", name, ("kill" | "kill-unnoticed") as how):
                 if name not in self._hosts.names():
                     raise HttpError("404 Not Found", f"host {name} is not running")
                 self._hosts.kill(name, noticed=how == "kill")
+                self._without_power.add(name)
                 return {"hosts": self._hosts.names()}
         raise HttpError("404 Not Found", f"no {' /'.join(request)} here")
 
@@ -191,12 +214,13 @@ def main():
         ("placement", identity.PlacementToken(placement.wsgi.init_application(), tokens), 16),
     ):
         serve(application, ports[name], threads, name)
+    without_power = WithoutPower(args.state)
     hosts = start_nova(
         ports["compute"],
         lambda api: (keystone_in_front(api, args.state) if args.keystone
                      else identity.RequireToken(api, tokens, public=VERSIONS)),
-        args.hosts.split(","))
-    serve(Control(hosts), ports["control"], 2, "control")
+        [host for host in args.hosts.split(",") if host not in without_power.names()])
+    serve(Control(hosts, without_power), ports["control"], 2, "control")
     LOG.info("ready")
     stopped.wait()
     # Nova's threads are not daemons; like a power failure, and the databases can take that
