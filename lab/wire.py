@@ -42,6 +42,11 @@ class Wire:
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._open) // 2
+
     def cut(self) -> None:
         """Break all connections, in the middle of what is said, and refuse new ones."""
         with self._lock:
