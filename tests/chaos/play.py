@@ -1,6 +1,5 @@
 """A round: something is asked for, things happen, and all must be right in the end."""
 
-import itertools
 import random
 import threading
 import time
@@ -12,9 +11,7 @@ from tests.chaos.wired import WiredLab
 from tests.functional.support import Cloud
 
 
-def played(
-    lab: WiredLab, seed: int, kind: str | None = None, most: int = 4
-) -> dict[str, Any]:
+def played(lab: WiredLab, seed: int, kind: str | None = None, most: int = 4) -> dict[str, Any]:
     """Play a round.
 
     :param kind: of KINDS; else drawn. :param most: how many disturbances there may be.
@@ -22,7 +19,7 @@ def played(
     """
     chance = random.Random(seed)
     kind = kind or chance.choice(["host", "host", "plan"])
-    hosts = list(itertools.islice(itertools.cycle(lab.hosts), seed * 2 % len(lab.hosts), seed * 2 % len(lab.hosts) + 2))
+    hosts = [lab.hosts[(2 * seed + n) % len(lab.hosts)] for n in range(2)]
     disturbances = drawn(chance, most)
     began = time.monotonic()
     round_ = KINDS[kind](lab, hosts, chance)

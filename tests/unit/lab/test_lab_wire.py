@@ -64,7 +64,7 @@ def test_a_cut_breaks_what_is_being_said_until_the_wire_is_mended(wire: Wire) ->
     wire.cut()
     asking.join(30)
     assert len(broken) == 1
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionError):
         answer(wire)
     wire.mend()
     assert answer(wire) == ANSWER
