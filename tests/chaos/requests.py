@@ -131,6 +131,7 @@ class HostRound:
 
     def tidy(self) -> None:
         """Delete the servers, and bring the hosts back."""
+        self._lab.set_faults({})
         for host, servers in self._before.items():
             for server in servers:
                 self.cloud.nova.post(f"/servers/{server}/action", json={"unlock": None})
@@ -212,6 +213,7 @@ class PlanRound:
         return said
 
     def tidy(self) -> None:
+        self._lab.set_faults({})
         for server in self._servers:
             self.cloud.nova.post(f"/servers/{server['id']}/action",
                                  json={"os-resetState": {"state": "active"}})  # fmt: skip

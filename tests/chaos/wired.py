@@ -1,6 +1,8 @@
 """A distributed lab with wires between Mistral and what it talks to."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lab.distributed import DistributedLab
 from lab.ports import choose, url
@@ -10,9 +12,9 @@ from lab.wire import Wire
 class WiredLab(DistributedLab):
     """It has `wires`: to Nova's API (in the catalog), to MariaDB and to RabbitMQ (of Mistral)."""
 
-    def __init__(self, state: Path, hosts: tuple[str, ...]) -> None:
+    def __init__(self, state: Path, hosts: Sequence[str], **options: Any) -> None:
         ports = choose({}, self.port_names)
-        super().__init__(state, hosts, ports)
+        super().__init__(state, hosts, ports, **options)
         self.wires = {
             "nova": Wire(ports["compute"]),
             "mariadb": Wire(ports["mariadb"]),

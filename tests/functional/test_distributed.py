@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 from lab import broker
 from lab.distributed import SERVERS, DistributedLab
+from tests.chaos.play import played
+from tests.chaos.wired import WiredLab
 from tests.functional.support import MISTRAL, Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
@@ -21,10 +24,10 @@ HOSTS = [f"compute{number}" for number in range(1, 9)]
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DistributedLab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WiredLab]:
     if lacking := broker.missing("a Mistral of many processes"):
         pytest.skip(lacking)
-    with DistributedLab(tmp_path_factory.mktemp("lab"), HOSTS, version=MISTRAL) as lab:
+    with WiredLab(tmp_path_factory.mktemp("lab"), HOSTS, version=MISTRAL) as lab:
         yield lab
 
 
@@ -56,6 +59,13 @@ def test_two_engines_and_two_executors_move_each_server_of_a_dead_host_once(
     telling = ("engine", "executor") if MISTRAL != "15" else ("engine",)
     assert [name for name in SERVERS if name.startswith(telling)
             and "'on_action_complete'" not in lab.servers[name].log.read_text()] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_whatever_is_killed_and_cut_meanwhile_each_server_is_moved_once(lab: WiredLab) -> None:
+    """A round of `python -m tests.chaos`, with another seed in each run."""
+    ended = played(lab, 4 * random.randrange(10**6) + 3, "host", 2)  # of the last two hosts
+    assert ended["wrong"] == [], ended
 
 
 @pytest.mark.usefixtures("installed")
