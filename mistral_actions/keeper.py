@@ -19,9 +19,9 @@ _OPTIONS = {
 } | inputs.DRY_RUN
 
 _WHAT = {
-    "NOT_STARTED": "{tasks} was never started",
-    "NOT_TRIED": "{tasks} was never tried again",
-    "NOT_JOINED": "{tasks} waits although all before it have ended",
+    "NOT_STARTED": "{tasks} {was} never started",
+    "NOT_TRIED": "{tasks} {was} never tried again",
+    "NOT_JOINED": "all tasks before {tasks} have ended, and nothing goes on",
     "NOT_NOTICED": "the end of {tasks} was never noticed",
     "NOT_ENDED": "all its tasks have ended, and it has not",
 }
@@ -98,4 +98,5 @@ def _sentence(row: Mapping[str, Any]) -> str:
     names = list(row["tasks"])
     more = len(names) - _NAMES
     shown = ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
-    return _WHAT[row["what"]].format(tasks=shown)
+    was = "were" if len(names) > 1 else "was"
+    return _WHAT[row["what"]].format(tasks=shown, was=was)

@@ -59,8 +59,9 @@ def create_app(admit: Admit, open_plans: OpenPlans) -> flask.Flask:
 
 
 def show(plan_id: str) -> resources.Body:
-    """Return the plan with its actions."""
+    """Return the plan with its actions; if nothing of it moves, let Mistral look again."""
     plan = _plans().read(_plan(plan_id))
+    _plans().look_again(plan)
     return resources.plan(plan, flask.request.url_root)
 
 

@@ -7,6 +7,7 @@ key. ``actions``, ``rollback``, ``reason`` and ``rule`` are ours; Watcher's clie
 from typing import Any
 
 from driver.plans.status import ActionStatus, Control, PlanStatus
+from driver.recoveries.keeper import note_in
 
 Body = dict[str, Any]
 
@@ -21,7 +22,7 @@ def plan(status: PlanStatus, root: str) -> Body:
     return {
         "uuid": status.id,
         "state": status.state,
-        "status_message": status.message or None,
+        "status_message": status.message or note_in(status.description) or None,
         "reason": status.reason or None,
         "rule": status.graph.rule if status.actions else None,
         "actions": [_action(action, status.id, names) for action in status.actions],

@@ -26,7 +26,8 @@ from driver.plans.compile import compile_plan
 from driver.plans.model import Plan, choose_rule
 from driver.plans.plan_progress import PlanProgress
 from driver.plans.status import ActionStatus, Control, PlanStatus, plan_status
-from driver.recoveries.keeper import Standstill
+from driver.recoveries.keeper import STILL, Standstill, begin_look
+from driver.recoveries.model import seconds_since
 from driver.recoveries.progress import Reporter, until
 from driver.text.messages import legible
 
@@ -120,6 +121,20 @@ class Plans:
         :raises NotFoundError: Mistral has no such plan.
         """
         return queries.read(self._mistral, plan)
+
+    def look_again(self, status: PlanStatus) -> None:
+        """Let Mistral look again at a plan in which nothing has changed for a while.
+
+        Whoever may not start that still sees the plan.
+
+        :param status: with its actions.
+        """
+        if status.state not in ("ONGOING", "CANCELLING"):
+            return
+        times = (time for one in status.actions for time in (one.started_at, one.ended_at))
+        if seconds_since(max((status.updated_at, status.created_at, *times))) >= STILL:
+            with contextlib.suppress(DriverError):
+                begin_look(self._patient, status.id)
 
     def read_rollback(self, plan: str) -> tuple[ActionStatus, ...]:
         """Return the status of undoing each action; empty if no rollback was started."""

@@ -3,6 +3,7 @@
 What stands still, and what is done about it, is decided in Mistral (`recovery.keeper.look`).
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,13 +21,38 @@ STILL = 30.0
 # It may be right that nothing moves, a live migration for instance: ask ever more seldom.
 _LONGEST_PAUSE = 300.0
 # Whether something moved while Mistral did not answer for so long, nobody has seen.
-_GAP = 10.0
+_GAP = 20.0
+_NOTE = re.compile(r"\[(looked at again[^]]*)\](\"})?$")
 
 
 def found_by(look: Execution) -> list[Record]:
     """Return what a look of the keeper has found: a record for each execution."""
     rows = report_of(look.output).get("details", {}).get("executions") or []
     return [row for row in rows if isinstance(row, dict)]
+
+
+def note_in(description: str) -> str:
+    """Return what the keeper has noted at the end of a description, as a sentence, if anything.
+
+    :param description: a text, or the JSON of a cron trigger.
+    """
+    found = _NOTE.search(description)
+    return f"Nothing moved: {found[1]}." if found else ""
+
+
+def begin_look(mistral: MistralClient, execution_id: str) -> str:
+    """Let the keeper look at an execution and all below it; return the id of its own execution.
+
+    One look is enough for all who ask within the same 30 s: they ask for the same execution.
+    """
+    name = f"{LOOK} {execution_id} {int(time.time() // STILL)}"
+    look = mistral.start(
+        LOOK,
+        {"execution": execution_id},
+        str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+        f"nothing moves in {execution_id}",
+    )
+    return look.id
 
 
 class Standstill:
@@ -76,15 +102,7 @@ class Standstill:
     def _begin(self, now: float) -> None:
         self._due = now + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        # the same id for all that wait for the same thing at the same time: one look is enough
-        name = f"{LOOK} {self._root} {int(time.time() // STILL)}"
-        look = self._mistral.start(
-            LOOK,
-            {"execution": self._root},
-            str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
-            f"nothing moves in {self._root}",
-        )
-        self._look = look.id
+        self._look = begin_look(self._mistral, self._root)
 
     def _read(self, now: float) -> str:
         look = self._mistral.execution(self._look)

@@ -132,6 +132,12 @@ def _context(task: Record) -> Record:
     return decoded(task.get("runtime_context"))
 
 
+def seconds_since(time: str) -> float:
+    """Return the seconds since a time as Mistral writes it; 0 if it is none."""
+    then = _time(time)
+    return (datetime.now(UTC) - then).total_seconds() if then else 0.0
+
+
 def _seconds(task: Record) -> int | None:
     """Return how long a task took, or has taken so far; None if it has not started."""
     started = _time(task.get("started_at"))

@@ -27,7 +27,8 @@ def following(execution: str, seen: ExecutionSeen | None) -> str:
     if seen is None:
         return f"execution {execution}"
     hint = ", waiting for someone to resume or cancel it" if seen.state == "PAUSED" else ""
-    return f"execution {execution} is {seen.state}{hint}"
+    note = f"; {seen.note}" if seen.note else ""
+    return f"execution {execution} is {seen.state}{hint}{note}"
 
 
 def succeeded(state: State, warning: str = "") -> str:

@@ -120,7 +120,11 @@ class ChainStopped(Exception):
 
 @dataclass(frozen=True)
 class ExecutionSeen:
-    """An execution as Mistral shows it."""
+    """An execution as Mistral shows it.
+
+    :param note: what the keeper has done about it.
+    """
 
     state: str
     info: str = ""
+    note: str = ""

@@ -1,12 +1,15 @@
 """Mistral, as a chain sees it: answers, refusals and what may pass."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from driver.errors import DriverError, NotFoundError, RefusedError
 from driver.mistral.client import MistralClient
 from driver.mistral.records import Execution
+from driver.recoveries.keeper import Standstill
 from driver.senlin.inputs import Declared, declared
 from driver.senlin.model import ChainStep, ExecutionSeen, StepFailed, Transient
 
@@ -18,10 +21,14 @@ class ChainWorkflows:
     """The workflows and executions of the cluster's owner.
 
     :param mistral: as the owner reaches it.
+    :param clock: replaced by tests.
     """
 
-    def __init__(self, mistral: MistralClient) -> None:
+    def __init__(self, mistral: MistralClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._mistral = mistral
+        self._clock = clock
+        self._execution = ""
+        self._note = ""
 
     @classmethod
     def from_connection(cls, connection: Any) -> "ChainWorkflows":
@@ -64,12 +71,23 @@ class ChainWorkflows:
         """
         with _told():
             try:
-                return _seen(self._mistral.execution(execution))
+                return self._moving(_seen(self._mistral.execution(execution)), execution)
             except NotFoundError:
                 return None
             except RefusedError as error:
                 # Asking harms nothing: a refusal may pass as well.
                 raise Transient(str(error)) from None
+
+    def _moving(self, seen: ExecutionSeen, execution: str) -> ExecutionSeen:
+        """Let Mistral look again at an execution that does not move, and say so if it had to."""
+        if execution != self._execution:
+            self._execution, self._note = execution, ""
+            self._standstill = Standstill(self._mistral, execution, self._clock)
+        if seen.state != "RUNNING":
+            return seen
+        # its state is all that a chain looks at: the keeper knows better what moves
+        self._note = self._standstill.seen(seen.state) or self._note
+        return dataclasses.replace(seen, note=self._note)
 
     def cancel(self, execution: str) -> bool:
         """Cancel an execution if it has not ended; return whether it will not go on."""

@@ -16,6 +16,7 @@ which the keeper can die and leave something behind. It rests on this in Mistral
 """
 
 import dataclasses
+import json
 import logging
 import re
 from collections import defaultdict
@@ -32,6 +33,7 @@ _LOCK = "recovery-keeper"  # of two keepers the second one sees what the first o
 _AT_ONCE = 100  # executions that one query is about
 _DESCRIPTION = 255  # characters that Mistral keeps
 _NOTE = re.compile(r" ?\[looked at again(?: (?P<times>\d+) times)?, last [^]]*\]$")
+_KEY = "keeper"  # of the note, in a description that is JSON
 
 # Jobs that do not work for what they name: they only look, or end what takes too long.
 _BESIDE = ("_check_and_fix_integrity", "_fail_task_if_incomplete")
@@ -321,12 +323,29 @@ def _note(mistral: Any, db: Any, execution_id: str) -> None:
 def noted(description: str, when: str) -> str:
     """Return a description with its note: how often Mistral was asked to look again, and when.
 
-    What others have written there stays whole, if there is no room for a note, too.
+    What others have written there stays whole, if there is no room for a note, too. Mistral's cron
+    triggers write JSON; it stays JSON, and gets one key more.
     """
-    old = _NOTE.search(description)
-    text = description[: old.start()] if old else description
+    known = _object_in(description)
+    if known is None:
+        old = _NOTE.search(description)
+        text = description[: old.start()] if old else description
+        new = f"{text} {_note_after(old, when)}".lstrip()
+    else:
+        old = _NOTE.search(str(known.get(_KEY)))
+        new = json.dumps({**known, _KEY: _note_after(old, when)})
+    return new if len(new) <= _DESCRIPTION else description
+
+
+def _note_after(old: re.Match[str] | None, when: str) -> str:
     times = int(old["times"] or 1) + 1 if old else 1
     often = f" {times} times" if times > 1 else ""
-    note = f"[looked at again{often}, last {when}]"
-    new = f"{text} {note}" if text else note
-    return new if len(new) <= _DESCRIPTION else text
+    return f"[looked at again{often}, last {when}]"
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

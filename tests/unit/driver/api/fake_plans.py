@@ -46,6 +46,9 @@ class FakePlans:
     def read(self, plan):
         return self._answer("read", plan, a_plan)
 
+    def look_again(self, status):
+        self.asked.append(("look_again", status.id))
+
     def cancel(self, plan):
         return self._answer("cancel", plan, lambda of: a_control(of, "cancel"))
 

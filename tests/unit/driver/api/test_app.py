@@ -56,6 +56,13 @@ def test_a_plan_has_every_key_of_watchers_resource():
     assert answer.json["links"][0] == {"rel": "self", "href": f"http://localhost{ROOT}"}
 
 
+def test_a_plan_that_did_not_move_says_that_mistral_has_looked_again():
+    noted = "2 actions, rule ANY [looked at again 2 times, last 2026-01-31 12:00:00 UTC]"
+    plans = FakePlans(read=a_plan(description=noted))
+    told = client_of(plans, "admin").get(ROOT).json["status_message"]
+    assert told == "Nothing moved: looked at again 2 times, last 2026-01-31 12:00:00 UTC."
+
+
 def test_the_actions_of_a_plan_name_their_parents_by_uuid():
     actions = client_of(FakePlans(), "admin").get(ROOT).json["actions"]
 
@@ -78,7 +85,7 @@ def test_a_uuid_in_capitals_is_the_same_plan():
 
     client_of(plans, "admin").get(ROOT.replace(PLAN, PLAN.upper()))
 
-    assert plans.asked == [("read", PLAN)]
+    assert plans.asked == [("read", PLAN), ("look_again", PLAN)]
 
 
 def test_a_plan_tells_of_its_rollback():

@@ -1,6 +1,7 @@
 """Action plans through Mistral's API: started once, read, cancelled, rolled back, waited for."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from keystoneauth1 import exceptions as ksa
@@ -15,6 +16,7 @@ from driver.errors import (
 )
 from driver.plans.reader import read_plan
 from driver.plans.service import OtherPlanError, Plans
+from driver.recoveries.keeper import LOOK
 from tests.unit.driver.fake_mistral import Clock, fake_mistral, refusal
 from tests.unit.driver.plans.fake_plans import (
     CANCEL,
@@ -528,3 +530,48 @@ def test_a_refusal_ends_the_wait_at_once(api, started, clock):
 
 def test_every_error_is_one_that_the_commands_print():
     assert issubclass(OtherPlanError, DriverError)
+
+
+def keeper_finds(api, message):
+    """End the look that was asked for."""
+    (look,) = looks(api)
+    found = {"executions": [{"id": PLAN, "asked": True}]}
+    api.end(look["id"], state="SUCCEEDED", reason="LOOKED_AGAIN", message=message, details=found)
+
+
+def looks(api):
+    return [one for one in api.data["executions"] if one["workflow_name"] == LOOK]
+
+
+def test_whoever_waits_for_a_plan_in_which_nothing_moves_is_told_that_mistral_looks_again(
+    api, started, clock
+):
+    api.workflow(LOOK)
+    notes = Notes()
+    clock.plan = [lambda: None] * 31
+    clock.plan += [lambda: keeper_finds(api, "It was lost."), lambda: None, api.carry_out]
+
+    assert started.wait(PLAN, notes).state == "SUCCEEDED"
+    assert [line for line in notes.lines if "moves" in line] == [
+        "nothing moves for 32 s: It was lost"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ago", "ended", "asked"), [(40, False, True), (20, False, False), (40, True, False)]
+)
+def test_a_plan_that_is_looked_at_and_has_not_changed_for_long_is_looked_at_by_the_keeper(
+    api, started, ago, ended, asked
+):
+    api.workflow(LOOK)
+    if ended:
+        api.carry_out()
+    then = datetime.now(UTC) - timedelta(seconds=ago)
+    api.data["executions"][0]["updated_at"] = then.strftime("%Y-%m-%d %H:%M:%S")
+    started.look_again(started.read(PLAN))
+    assert len(looks(api)) == asked
+
+
+def test_a_plan_is_shown_where_the_keeper_is_not_installed(api, started):
+    started.look_again(started.read(PLAN))
+    assert looks(api) == []

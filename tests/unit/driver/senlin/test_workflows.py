@@ -1,10 +1,13 @@
 """Which answers of Mistral a chain takes for final, and which for passing."""
 
+import itertools
+
 import pytest
 from keystoneauth1 import exceptions
 
 from driver.mistral.client import MistralClient
 from driver.mistral.transport import Transport
+from driver.senlin import messages
 from driver.senlin.model import WORKFLOW, ChainStep, ExecutionSeen, StepFailed, Transient
 from driver.senlin.workflows import ChainWorkflows
 from tests.unit.driver.fake_mistral import FakeApi, Response, refusal
@@ -93,3 +96,18 @@ def test_a_cancel_that_did_not_arrive_is_told(api, workflows):
 def test_a_missing_workflow_is_told_with_its_namespace(workflows):
     with pytest.raises(StepFailed, match="workflow w does not exist in Mistral in namespace ours"):
         workflows.declared(STEP)
+
+
+def test_an_execution_that_does_not_move_is_looked_at_again_and_that_is_told(api):
+    clock = itertools.count(0, 10)
+    mistral = MistralClient(Transport(api, patience=0))
+    workflows = ChainWorkflows(mistral, lambda: float(next(clock)))
+    api.data["workflows"].append({"id": "1", "name": "recovery.keeper.look", "input": ""})
+    api.execution("e-1")
+    assert {workflows.look("e-1").note for _ in range(5)} == {""}
+    (look,) = (one for one in api.data["executions"] if one["id"] != "e-1")
+    found = {"executions": [{"id": "e-1", "asked": True}]}
+    api.end(look["id"], state="SUCCEEDED", reason="LOOKED_AGAIN", message="It is.", details=found)
+    for _ in range(2):
+        status = messages.following("e-1", workflows.look("e-1"))
+        assert status == "execution e-1 is RUNNING; nothing moves for 50 s: It is"
