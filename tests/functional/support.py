@@ -93,6 +93,16 @@ class Cloud:
         body = {"workflow_name": workflow, "input": json.dumps(given)}
         return str(self.mistral.post("/executions", json=body).json()["id"])
 
+    @contextlib.contextmanager
+    def settings(self, **variables: str) -> Iterator[None]:
+        """Have a Mistral environment `recovery` for a while."""
+        body = {"name": "recovery", "variables": json.dumps(variables)}
+        self.mistral.post("/environments", json=body)
+        try:
+            yield
+        finally:
+            self.mistral.delete("/environments/recovery")
+
     def execution(self, execution_id: str) -> dict[str, Any]:
         return dict(self.mistral.get(f"/executions/{execution_id}").json())
 

@@ -3,11 +3,9 @@
 Bare metal and block storage are not in the lab: tests/unit covers these over HTTP.
 """
 
-import json
 import uuid
 
 import pytest
-import requests
 
 from tests.functional.support import Cloud, Ended, assert_ended, wait_for
 
@@ -248,20 +246,12 @@ def test_a_killed_mistral_migrates_a_server_once(cloud: Cloud, faults) -> None:
     assert cloud.where(server) == ("ACTIVE", "compute2")
 
 
-def environments(cloud: Cloud) -> str:
-    return f"{cloud.lab.mistral_url}/environments"
-
-
 def test_what_does_not_end_in_time_is_failed_and_may_still_end(cloud: Cloud, faults) -> None:
     server = cloud.lab.boot("slow", "compute1")
     faults({server["id"]: {"live_migration": {"delay": 60}}})
-    body = {"name": "recovery", "variables": json.dumps({"action_timeout": "4"})}
-    requests.post(environments(cloud), json=body, timeout=30).raise_for_status()
     to = {"source_node": "compute1", "destination_node": "compute2", "migration_type": "live"}
-    try:
+    with cloud.settings(action_timeout="4"):
         ended = carry_out(cloud, "migrate", resource_id=server["id"], **to)
-    finally:
-        requests.delete(f"{environments(cloud)}/recovery", timeout=30).raise_for_status()
 
     assert_ended(ended, "FAILED", "TIMED_OUT")
     assert "did not reach its end in time: Nova shows migration" in ended.state_info

@@ -3,8 +3,6 @@
 import json
 import uuid
 
-import requests
-
 from driver.plans.compile import compile_plan
 from driver.plans.reader import read_plan
 from tests.functional.support import Cloud, Ended, assert_ended, wait_for
@@ -21,11 +19,10 @@ class Running:
         ]
         text = json.dumps({"uuid": self.id, "actions": given})
         workbook = compile_plan(read_plan(text, "plan.json"), "ALWAYS")
-        url = f"{cloud.lab.mistral_url}/workbooks"
-        requests.post(url, data=workbook.text, timeout=60).raise_for_status()
+        kind = {"content-type": "text/plain"}
+        cloud.mistral.post("/workbooks", data=workbook.text, headers=kind)
         body = {"id": self.id, "workflow_name": f"recovery.plan.{self.id}.run"}
-        url = f"{cloud.lab.mistral_url}/executions"
-        requests.post(url, json=body, timeout=60).raise_for_status()
+        cloud.mistral.post("/executions", json=body)
 
     def cancel(self) -> Ended:
         return self.cloud.end_of(self.cloud.start("recovery.action_plan.cancel", plan=self.id))
@@ -36,8 +33,8 @@ class Running:
 
     def actions(self) -> list[tuple[str, str]]:
         """Return state and abort error of each action's report, sorted."""
-        url = f"{self.cloud.lab.mistral_url}/executions?root_execution_id={self.id}"
-        found = requests.get(f"{url}&include_output=true", timeout=60).json()["executions"]
+        url = f"/executions?root_execution_id={self.id}&include_output=true"
+        found = self.cloud.mistral.get(url).json()["executions"]
         told = [json.loads(one["output"])["report"] for one in found if one["id"] != self.id]
         return sorted((one["state"], one["details"]["abort_error"]) for one in told)
 

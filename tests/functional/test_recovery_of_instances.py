@@ -1,10 +1,8 @@
 """A failed server is stopped and started, and what must not be is left alone, on real services."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
-import requests
 
 from tests.functional.support import Cloud, wait_for
 
@@ -17,8 +15,7 @@ def recover(cloud: Cloud, server: object, **given: object):
 
 
 def change(cloud: Cloud, execution: str, state: str) -> None:
-    url = f"{cloud.lab.mistral_url}/executions/{execution}"
-    requests.put(url, json={"state": state}, timeout=60).raise_for_status()
+    cloud.mistral.put(f"/executions/{execution}", json={"state": state})
 
 
 def is_now(cloud: Cloud, server: dict, status: str) -> None:
@@ -91,14 +88,8 @@ def test_a_server_without_the_key_is_recovered_only_if_all_are(cloud: Cloud) -> 
     assert skipped.reason == "NOT_HA"
     assert cloud.done(server) == []
 
-    url = f"{cloud.lab.mistral_url}/environments"
-    variables = json.dumps({"process_all_instances": "true"})
-    body = {"name": "recovery", "variables": variables}
-    requests.post(url, json=body, timeout=30).raise_for_status()
-    try:
+    with cloud.settings(process_all_instances="true"):
         assert recover(cloud, "plain").reason == "RECOVERED"
-    finally:
-        requests.delete(f"{url}/recovery", timeout=30).raise_for_status()
     assert cloud.done(server) == ["stop", "start"]
 
 

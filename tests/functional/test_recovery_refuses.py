@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
 from mistral_lib.actions import context as mistral_context
 
@@ -100,20 +99,13 @@ def test_bad_input_is_refused_with_what_was_given_and_what_is_allowed(
 
 
 def test_the_environment_holds_without_being_named_and_inputs_override_it(cloud: Cloud) -> None:
-    url = f"{cloud.lab.mistral_url}/environments"
-    variables = json.dumps({"method": "rh_priority", "concurrency": "many"})
-    requests.post(
-        url, json={"name": "recovery", "variables": variables}, timeout=30
-    ).raise_for_status()
-    try:
+    with cloud.settings(method="rh_priority", concurrency="many"):
         refused = cloud.end_of(cloud.start(host="compute3", dry_run=True))
         assert refused.reason == "BAD_INPUT"
         assert "'concurrency' in the Mistral environment 'recovery'" in refused.state_info
 
         ended = cloud.end_of(cloud.start(host="compute3", dry_run=True, concurrency=2))
         assert ended.report["details"]["method"] == "rh_priority"
-    finally:
-        requests.delete(f"{url}/recovery", timeout=30).raise_for_status()
 
 
 def test_a_caller_without_the_right_is_told_which_one_is_missing(
