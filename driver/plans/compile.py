@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from driver.plans import lanes
 from driver.plans.model import ANY, Action, Plan
 from driver.plans.order import chains, children_of
 from driver.plans.types import IDLE_TYPES, INVERSES
@@ -26,7 +27,7 @@ from driver.text.messages import legible
 from driver.workbooks.files import Workbook, parse_workbook
 from driver.workbooks.literals import block, constant, expression, literal
 from driver.workbooks.templates import template
-from mistral_actions.action_plan.states import SUCCEEDED
+from mistral_actions.action_plan.states import BEHIND, SUCCEEDED
 
 _STATE = "outcome().report.state"
 _REPORTS = ("report_plan", "report_rollback")
@@ -47,8 +48,8 @@ def compile_plan(plan: Plan, rule: str) -> Workbook:
     """
     name, tasks = workbook_name(plan.uuid), task_names(plan)
     links = chains(plan.actions) if rule == ANY else []
-    run = _with_layers(_run(plan, rule, tasks, links))
-    undo = _with_layers(_rollback(plan, tasks))
+    run = _in_lanes(_with_layers(_run(plan, rule, tasks, links)))
+    undo = _in_lanes(_with_layers(_rollback(plan, tasks)))
     strategy = f" of strategy {legible(plan.strategy)}" if plan.strategy else ""
     count = "1 action" if len(plan.actions) == 1 else f"{len(plan.actions)} actions"
     about = f"Action plan {plan.uuid}{strategy}: {count}, rule {rule}."
@@ -91,6 +92,7 @@ class _Task:
 
     :param past: where its success leads to, past what is next: alternatives that it needs not.
     :param may_fail: whether all can end well although it has failed.
+    :param behind: the task that it waits for only because it stands in its lane.
     """
 
     name: str
@@ -101,6 +103,7 @@ class _Task:
     next: list[str]
     past: str = ""
     may_fail: bool = True
+    behind: str = ""
 
     @property
     def is_leaf(self) -> bool:
@@ -110,6 +113,7 @@ class _Task:
     def text(self) -> str:
         body = {
             "description": self.description,
+            "tags": [BEHIND + self.behind] if self.behind else None,
             "join": "all" if len(self.before) > 1 else None,
             "workflow": f"recovery.action.{self.workflow}" if self.workflow else None,
             **({} if self.workflow else _WAITING),
@@ -117,6 +121,17 @@ class _Task:
             **self._next(),
         }
         return block({self.name: {key: value for key, value in body.items() if value}})
+
+    def standing_behind(self, last: str) -> "_Task":
+        """Return this task in a lane, behind another one."""
+        return dataclasses.replace(self, before=[*self.before, last], behind=last)
+
+    def leading_to(self, name: str) -> "_Task":
+        """Return this task in a lane, with another one behind it."""
+        if self.past:
+            return dataclasses.replace(self, past=name)
+        others = [] if self.is_leaf else self.next
+        return dataclasses.replace(self, next=[*others, name])
 
     def _next(self) -> dict[str, list[Any]]:
         if not self.may_fail:  # one list for both ends: each list costs Mistral as much as a task
@@ -202,6 +217,75 @@ def _with_layers(tasks: list[_Task]) -> list[_Task]:
             others = [task for task in found[one].next if task not in behind]
             found[one] = dataclasses.replace(found[one], next=[*others, name])
     return [one for name, task in found.items() for one in (ahead.get(name), task) if one]
+
+
+def _in_lanes(tasks: list[_Task]) -> list[_Task]:
+    """Let each task wait for the one before it in its lane, if the plan needs lanes.
+
+    A chain with branches is led out of by any of its tasks, but once: it stands in a lane as a
+    whole, and what comes next there is the beginning of another chain.
+    """
+    found = {task.name: task for task in tasks}
+    above = _parents(found)
+    chained = _chains_with_branches(found)
+    others = {name: above[name] for name in above if not any(name in one for one in chained)}
+    order = [name for name in _parents_first(above) if name in others]
+    for name, last in lanes.places(order, others, lanes.WINDOW).items():
+        found[name] = found[name].standing_behind(last)
+        found[last] = found[last].leading_to(name)
+    by_head = {chain[0]: chain for chain in chained}
+    free: dict[str, list[str]] = {head: [] for head in by_head}
+    for head, before in lanes.places(list(free), free, lanes.WINDOW).items():
+        found[head] = found[head].standing_behind(by_head[before][-1])
+        for name in by_head[before]:
+            found[name] = found[name].leading_to(head)
+    return list(found.values())
+
+
+def _parents(tasks: Mapping[str, _Task]) -> dict[str, list[str]]:
+    """Return for each task that does something those that it waits for, as if there were no layers.
+
+    What has been done by a task that only waits has been done by those that it has waited for.
+    """
+    return {
+        task.name: [
+            one
+            for before in task.before
+            for one in ([before] if tasks[before].workflow else tasks[before].before)
+        ]
+        for task in tasks.values()
+        if task.workflow
+    }
+
+
+def _chains_with_branches(tasks: Mapping[str, _Task]) -> list[list[str]]:
+    """Return the chains in which a success leads past the rest, and the actions without relations.
+
+    Those are chains, too, if the others of their plan are: then all of them stand in one row.
+    """
+    if not any(task.past for task in tasks.values()):
+        return []
+    found = []
+    for task in tasks.values():
+        if task.before or not (task.past or task.is_leaf):
+            continue
+        chain = [task]
+        while chain[-1].past:
+            chain.append(tasks[chain[-1].next[0]])
+        found.append([one.name for one in chain])
+    return found
+
+
+def _parents_first(above: Mapping[str, list[str]]) -> list[str]:
+    """Order things behind those that they wait for, and else as they are."""
+    found: dict[str, None] = {}
+    left = dict(above)
+    while left:
+        ready = [one for one, before in left.items() if left.keys().isdisjoint(before)]
+        for one in ready:
+            found[one] = None
+            del left[one]
+    return list(found)
 
 
 def _description(action: Action, alternatives_to: list[str]) -> str:

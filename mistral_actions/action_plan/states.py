@@ -28,6 +28,8 @@ ALTERNATIVE_SUCCEEDED = "ALTERNATIVE_SUCCEEDED"
 ENDS = (SUCCEEDED, SKIPPED, FAILED, CANCELLED)
 #: The reasons of a cancel that was refused: it has changed nothing.
 REFUSALS = ("UNKNOWN_PLAN", "PLAN_ENDED", "CANCEL_RUNNING", "BAD_INPUT")
+#: How a tag of a task begins that names the one before it in its lane, which is no parent.
+BEHIND = "behind "
 _ACTIONS = "recovery.action."
 _NOT_BEGUN = ("IDLE", "WAITING")  # a join waits for its parents as a task of its own
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED")
@@ -109,7 +111,7 @@ def graph_of(workflow: Mapping[str, Any]) -> Graph:
     parents: dict[str, list[str]] = {name: [] for name in tasks}
     for name, task in tasks.items():
         for target in _through_layers(workflow["tasks"], task):
-            if target in parents:
+            if target in parents and BEHIND + name not in tasks[target].get("tags", ()):
                 parents[target].append(name)
     nodes = {
         name: ActionNode(

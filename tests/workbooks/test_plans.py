@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from driver.plans import lanes
 from driver.plans.compile import compile_plan, task_names
 from driver.plans.order import chains
 from driver.plans.reader import read_plan
@@ -146,7 +147,7 @@ class Plans:
         start = self.mistral._engine.start_workflow
         name = f"recovery.plan.{plan['uuid']}.{workflow}"
         self.given, self.would, self.events, self.ended_before = {}, would, events or {}, {}
-        self.takes = takes or {}
+        self.takes, self.most_at_work = takes or {}, 0
         return self._until_all_is_done(lambda: start(name, wf_namespace=NAMESPACE, **own_id))
 
     def rerun(self, plan, action, would):
@@ -179,7 +180,9 @@ class Plans:
         self.took = self.takes.get(told["action"], 1)
         assert told["action"] not in self.given, "an action ran twice"
         self.given[told["action"]] = told
-        self.ended_before[told["action"]] = ended_in(self.execution)
+        self.ended_before[told["action"]] = ended = ended_in(self.execution)
+        over = [name for name in ended if not name.startswith("layer_")]
+        self.most_at_work = max(self.most_at_work, len(self.given) - len(over))
         event = self.events.pop(told["action"], None)
         if event:  # the engine's next step, before the result of the action reaches it
             self.mistral._agenda.soon(event)
@@ -350,7 +353,9 @@ def pairs(chain):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
-def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans, graph, rule, data):
+def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(
+    plans, graph, rule, data
+):
     parents = data.draw(graph, "parents")
     would = data.draw(
         st.fixed_dictionaries(dict.fromkeys(parents, st.sampled_from([OK, BAD, SKIP])))
@@ -358,7 +363,10 @@ def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans,
     order = data.draw(st.permutations(list(parents)), "the order in which they would end")
     takes = {name: seconds for seconds, name in enumerate(order)}
     ends, state, needless = plan_rules.outcome(parents, rule, would)
-    done = plans.run(a_plan(parents), by_uuid(would), rule, takes=by_uuid(takes))
+    window = data.draw(st.sampled_from([1, 2, 25]), "how many may be at work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "WINDOW", window)
+        done = plans.run(a_plan(parents), by_uuid(would), rule, takes=by_uuid(takes))
     assert plans.states(done) == by_uuid(ends)
     assert report(done)["state"] == state
     assert done.state == ("ERROR" if state == BAD else "SUCCESS")
@@ -369,6 +377,8 @@ def test_any_graph_comes_to_what_the_rules_say_whatever_the_order_of_ends(plans,
     for one in have_tasks:
         before = {tasks[number(parent)] for parent in parents[one]}
         assert before <= plans.ended_before[number(one)], "an action ran before its parents ended"
+    # under ANY the chains have lanes of their own
+    assert plans.most_at_work <= window * (2 if rule == "ANY" else 1)
 
 
 HOSTILE = [

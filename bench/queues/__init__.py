@@ -1,0 +1,1 @@
+"""How many actions may be ready at once before Mistral takes queued ones for dead."""
