@@ -29,11 +29,14 @@ ELSEWHERE = {
     "pytest tests/unit": "tools/test runs them all",
     "pytest tests/workbooks -k auto_priority": "the same",
     "pytest tests/functional/test_pause.py": "the same",
-    "python -m build --wheel": "test_install.py builds the wheel, without the network",
+    "pip wheel --no-deps --wheel-dir dist .": "test_install.py runs it, without the network",
     "pip install --dry-run dist/mistral_recovery-0.1.0-py3-none-any.whl":
-        "test_install.py: what the wheel requires is there already",
+        "test_install.py runs it",
     "pip install dist/mistral_recovery-0.1.0-py3-none-any.whl":
-        "test_install.py installs the wheel into an environment of its own",
+        "test_install.py runs it, in an environment of its own",
+    "pip install --no-deps --target /opt/mistral-recovery"
+    " dist/mistral_recovery-0.1.0-py3-none-any.whl":
+        "test_install.py does so, in a directory of its own",
     "pip install 'dist/mistral_recovery-0.1.0-py3-none-any.whl[cli]'":
         "test_install.py: the extra is there, and the commands load",
     "systemctl restart mistral-api mistral-engine mistral-executor":

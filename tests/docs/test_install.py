@@ -1,18 +1,20 @@
 """What the README says about installing is true of the wheel that is built from this checkout."""
 
 import configparser
+import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
 
 import pytest
 
+from lab import environments
+from lab.distributed import VERSIONS
 from lab.mistral_server import configuration
 from mistral_actions.recovery.evacuation_pass import PASS_SECONDS
-from tests.docs.documents import ROOT, readme_block
+from tests.docs.documents import ROOT, blocks, readme_block
 
 LEFT_OUT = shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "__pycache__")
 
@@ -44,26 +46,60 @@ print("workbooks", find_workbooks())
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built without the network and without a trace in the checkout."""
-    directory = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, directory / "checkout", ignore=LEFT_OUT)
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "-w", directory, directory / "checkout"], check=True, timeout=300)
-    (built,) = directory.glob("*.whl")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with pip and all libraries of this one, as Mistral's has them; no pack."""
+    home = tmp_path_factory.mktemp("mistral")
+    venv.create(home)
+    (packages,) = home.glob("lib/python*/site-packages")
+    libraries = home / "libraries"
+    libraries.mkdir()
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "mistral_recovery" not in path.name:
+            (libraries / path.name).symlink_to(path)
+    (packages / "libraries.pth").write_text(str(libraries))
+    pip = home / "bin" / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {home}/bin/python -m pip "$@"\n')
+    pip.chmod(0o755)
+    return home
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout that may be written to."""
+    directory = tmp_path_factory.mktemp("cloned") / "checkout"
+    shutil.copytree(ROOT, directory, ignore=LEFT_OUT)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def said(home: Path, checkout: Path) -> dict[str, str]:
+    """The commands of the README that build and install, each with what it prints.
+
+    They are run as they stand, without the network.
+    """
+    environment = {
+        **os.environ, "PATH": f"{home}/bin:{os.environ['PATH']}", "PWD": str(checkout),
+        "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0",
+    }
+    block = next(one for one in blocks(ROOT / "README.md") if "pip wheel" in one.text)
+    return {
+        command: subprocess.run(
+            command, shell=True, cwd=checkout, env=environment, check=True, timeout=300,
+            stdout=subprocess.PIPE, text=True,
+        ).stdout
+        for command in block.commands
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(said: dict[str, str], checkout: Path) -> Path:
+    (built,) = (checkout / "dist").glob("*.whl")
     return built
 
 
 @pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, which shares the libraries of this one, as Mistral's does."""
-    home = tmp_path_factory.mktemp("mistral")
-    venv.create(home)
-    python = home / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", "--no-deps"]
-    subprocess.run([*pip, wheel], check=True, timeout=300)
-    (packages,) = home.glob("lib/python*/site-packages")
-    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+def environment(home: Path, said: dict[str, str]) -> Path:
+    assert len(said) == 3
     return home
 
 
@@ -82,6 +118,49 @@ def seen(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 def test_the_readme_names_the_wheel_that_is_built(wheel: Path) -> None:
     assert f"dist/{wheel.name}" in (ROOT / "README.md").read_text()
+
+
+def test_the_dry_run_names_no_other_package(said: dict[str, str]) -> None:
+    (printed,) = (text for command, text in said.items() if "--dry-run" in command)
+    assert would_install(printed) == ["mistral-recovery-0.1.0"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_wheel_moves_nothing_in_the_environment_of_a_mistral(version: str, wheel: Path) -> None:
+    """Of 15 with the libraries of Debian 12, too."""
+    python = environments.environment(f"mistral{version}") / "bin" / "python"
+    dry_run = [python, "-m", "pip", "install", "--dry-run", "--no-index", wheel]
+    done = subprocess.run(dry_run, check=True, timeout=120, stdout=subprocess.PIPE, text=True)
+    assert would_install(done.stdout) == ["mistral-recovery-0.1.0"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_mistral_has_all_that_the_pack_uses_of_its_inside(
+    version: str, wheel: Path, tmp_path: Path
+) -> None:
+    """The wheel is put beside it, as the README says for a distribution's Python."""
+    python = environments.environment(f"mistral{version}") / "bin" / "python"
+    beside = ["--no-deps", "--no-index", "--target", tmp_path, wheel]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *beside], check=True, timeout=120)
+    look = (
+        "from mistral_actions.engine import internals, provider\n"
+        "print(internals.version(), list(internals.missing()))\n"
+        "print(len(list(provider.RecoveryActions().find_all())))"
+    )
+    done = subprocess.run(
+        [python, "-W", "ignore", "-c", look], env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True, timeout=120, stdout=subprocess.PIPE, text=True,
+    )
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    actions = setup["options.entry_points"]["mistral_recovery.actions"].strip().splitlines()
+    assert done.stdout.splitlines() == [f"{version}.0.0 []", str(len(actions))]
+
+
+def would_install(printed: str) -> list[str]:
+    """Return what a dry run of pip would install."""
+    told = [line for line in printed.splitlines() if line.startswith("Would install ")]
+    return " ".join(told).removeprefix("Would install ").split()
 
 
 def test_every_entry_point_of_the_wheel_loads_from_it(seen: list[str], environment: Path) -> None:
