@@ -2,6 +2,7 @@
 
 import configparser
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -26,11 +27,17 @@ def authentication(state: Path) -> ini.Sections:
 
 
 def credentials(state: Path) -> ini.Sections:
-    """Return the pack's own credentials, and the key that engines and executors share."""
+    """Return the pack's own credentials, and the key that engines and executors share.
+
+    Mistral 15 lets everybody upload code by default: then the pack does not use them.
+    """
+    policy = {f"code_sources:{what}": "rule:admin_only" for what in ("create", "update")}
+    (state / "mistral-policy.yaml").write_text(json.dumps(policy))
     auth = accounts.read(state / "clouds.yaml")["recovery"]["auth"]
     key = hashlib.sha256(auth["password"].encode()).hexdigest()  # the same at each start
-    return {"recovery": {"auth_type": "password", **auth, "ticket_key": key,
-                         "allowed_roles": "admin,recovery"}}
+    return {"oslo_policy": {"policy_file": str(state / "mistral-policy.yaml")},
+            "recovery": {"auth_type": "password", **auth, "ticket_key": key,
+                         "allowed_roles": "admin, recovery"}}
 
 
 def configuration(state: Path, port: int, database: str, broker: str) -> ini.Sections:

@@ -114,6 +114,12 @@ def _service(options: Any, section: Any) -> Service:
     key = ticket_key()
     if not key:
         raise _wrong("it has auth_type and no ticket_key")
+    if _members_upload_code(options):
+        raise _wrong(
+            "Mistral's policy lets everybody upload Python code, which could read what is in it."
+            " Set code_sources:create and code_sources:update to rule:admin_only in the policy file"
+            " of all its hosts"
+        )
     roles = frozenset(role.strip().lower() for role in section.allowed_roles if role.strip())
     session = _session(options)
     if not isinstance(session.auth, BaseIdentityPlugin):
@@ -128,6 +134,25 @@ def _service(options: Any, section: Any) -> Service:
     )
 
 
+def _members_upload_code(options: Any) -> bool:
+    """Say whether members may have code of theirs run in Mistral; in 15 they may by default."""
+    try:
+        from mistral import policies
+        from oslo_policy import policy
+    except ImportError:
+        return False
+    if id(options) not in _uploads:
+        rules = policy.Enforcer(options)
+        rules.register_defaults(policies.list_rules())
+        member = {"project_id": "p", "user_id": "u", "roles": ["member"], "is_admin": False}
+        _uploads[id(options)] = any(
+            rules.enforce(f"code_sources:{what}", {"project_id": "p", "user_id": "u"}, member)
+            for what in ("create", "update")
+        )
+    return _uploads[id(options)]
+
+
+_uploads: dict[int, bool] = {}
 _sessions: dict[int, Any] = {}
 
 

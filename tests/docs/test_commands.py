@@ -39,6 +39,16 @@ ELSEWHERE = {
         "test_install.py does so, in a directory of its own",
     "pip install 'dist/mistral_recovery-0.1.0-py3-none-any.whl[cli]'":
         "test_install.py: the extra is there, and the commands load",
+    **dict.fromkeys(
+        (
+            "openstack user create --password-prompt recovery",
+            "openstack role add --user recovery --project service admin",
+            "openstack role create recovery",
+            "openstack role add --user ann --project operations recovery",
+            "openssl rand -hex 32",
+        ),
+        "lab/accounts.py and lab/mistral_files.py make the same; test_distributed.py uses it",
+    ),
     "systemctl restart mistral-api mistral-engine mistral-executor":
         "the lab starts Mistral with the actions of the pack",
     **dict.fromkeys(

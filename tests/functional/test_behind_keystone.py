@@ -1,60 +1,21 @@
 """With a real Keystone, the pack may do what its caller may do, and nothing else."""
 
 import contextlib
-import datetime
 import functools
 import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from keystoneauth1 import session
-from keystoneauth1.identity import access as access_plugin
-from keystoneauth1.identity import v3
 
-from lab import Lab, accounts, servers
-from lab.nova_client import Nova
+from lab import Lab
+from tests.functional.people import People, boot_for_member, user_id, who_acted
 from tests.functional.support import Cloud, assert_ended, wait_for
 from tests.programs import BIN
 
 INSTANCE = "recovery.instance.recover"
-
-
-class People:
-    """Sessions of those who have an account, and of those whom they trust."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        lab.add_user("trustee", "service", "member")
-
-    def auth(self, cloud: str, **other: str) -> dict[str, str]:
-        return {**accounts.read(self._lab.state / "clouds.yaml")[cloud]["auth"], **other}
-
-    def cloud(self, cloud: str) -> Cloud:
-        """The lab as somebody sees it who has a password."""
-        return Cloud(self._lab, session.Session(auth=v3.Password(**self.auth(cloud))))
-
-    def trusted_by(self, trustor: str, role: str, seconds: int = 3600) -> Cloud:
-        """The lab as a service sees it that got one token through a trust, as Senlin does.
-
-        :param seconds: how long the trust lives, and so the token.
-        """
-        mine = session.Session(auth=v3.Password(**self.auth(trustor)))
-        theirs = session.Session(auth=v3.Password(**self.auth("lab-trustee")))
-        ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-        trust = mine.post(f"{self._lab.identity_url}/OS-TRUST/trusts", json={"trust": {
-            "trustor_user_id": mine.get_user_id(), "trustee_user_id": theirs.get_user_id(),
-            "project_id": mine.get_project_id(), "impersonation": True,
-            "roles": [{"name": role}], "expires_at": ends.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        }}).json()["trust"]
-        auth = self.auth("lab-trustee", trust_id=trust["id"])
-        rights = v3.Password(**{
-            key: value for key, value in auth.items() if not key.startswith("project_")
-        }).get_access(session.Session())
-        return Cloud(self._lab, session.Session(auth=access_plugin.AccessInfoPlugin(
-            rights, auth_url=self._lab.identity_url)))
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +43,6 @@ def member(people: People) -> Cloud:
     return people.cloud("lab-demo")
 
 
-def boot_for_member(people: People, name: str, host: str) -> dict[str, Any]:
-    """Boot a server of the member's project on a host, which only an administrator may choose."""
-    nova = Nova(people.auth("lab", project_name="demo"))
-    try:
-        return dict(servers.boot(nova, name, host))
-    finally:
-        nova.close()
-
-
-def who_acted(administrator: Cloud, server: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return (action, id of the user) of all that was done with a server since it was made."""
-    found = administrator.get(f"/servers/{server['id']}/os-instance-actions")["instanceActions"]
-    return [(one["action"], one["user_id"]) for one in reversed(found)][1:]
-
-
 @contextlib.contextmanager
 def silent_nova(lab: Lab) -> Iterator[None]:
     """Let Nova answer nothing in here: an action that asks it stays in flight."""
@@ -111,10 +57,6 @@ def silent_nova(lab: Lab) -> Iterator[None]:
 def in_flight(cloud: Cloud, action: str) -> bool:
     found = cloud.mistral.get(f"/action_executions?name={action}&state=RUNNING&fields=id").json()
     return bool(found["action_executions"])
-
-
-def user_id(cloud: Cloud) -> str:
-    return str(cloud.nova.session.get_user_id())
 
 
 def test_a_host_is_recovered_with_the_rights_of_the_administrator_who_asked(

@@ -105,7 +105,8 @@ def test_mistral_is_told_what_the_readme_says_and_addresses(lab):
     conf = mistral_files.configuration(lab.state, 1, "mysql://", "rabbit://")
     assert {section: {name: conf[section][name] for name in told[section]}
             for section in told} == told
-    others = {(section, name) for section in conf if section != "keystone_authtoken"
+    with_users = ("keystone_authtoken", "recovery", "oslo_policy")
+    others = {(section, name) for section in conf if section not in with_users
               for name in conf[section] if name not in told.get(section, {})}
     assert others == {("DEFAULT", "transport_url"), ("DEFAULT", "use_stderr"), ("api", "host"),
                       ("api", "port"), ("database", "connection"),
@@ -168,3 +169,10 @@ def test_the_pins_of_mistral_are_those_of_the_lab():
 def test_no_service_of_the_lab_is_in_the_environment_of_mistral(version):
     of_lab = {"nova", "keystone", "openstack-placement", "pytest", "mistral-recovery"}
     assert not of_lab & pins(f"mistral{version}.txt").keys()
+
+
+def test_the_packs_own_credentials_in_the_lab_are_set_as_the_guide_says(lab):
+    guide = (ROOT / "docs" / "deployment.md").read_text()
+    (told,) = re.findall(r"^\[recovery\]\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    options = {line.partition(" = ")[0] for line in told.splitlines() if line[0] != "#"}
+    assert options == mistral_files.credentials(lab.state)["recovery"].keys()

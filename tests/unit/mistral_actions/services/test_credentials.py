@@ -33,6 +33,7 @@ class ForOthers(RecoveryAction):
 def no_sessions_yet(monkeypatch):
     monkeypatch.setattr(session, "_cache", type(session._cache)())
     monkeypatch.setattr(credentials, "_sessions", {})
+    monkeypatch.setattr(credentials, "_uploads", {})
     monkeypatch.delenv("OS_CLOUD", raising=False)
 
 
@@ -67,7 +68,9 @@ def configured(monkeypatch, tmp_path):
     def configure(auth_enable=True, **section):
         path = tmp_path / "mistral.conf"
         lines = [f"{name} = {value}" for name, value in section.items() if value is not None]
-        path.write_text("\n".join(["[pecan]", f"auth_enable={auth_enable}", "[recovery]", *lines]))
+        others = ["[oslo_policy]", f"policy_file = {tmp_path}/policy.yaml"]
+        others += ["[pecan]", f"auth_enable = {auth_enable}", "[recovery]"]
+        path.write_text("\n".join([*others, *lines]))
         options = cfg.ConfigOpts()
         options([], default_config_files=[str(path)])
         options.register_opts([cfg.BoolOpt("auth_enable", default=True)], "pecan")
@@ -230,6 +233,17 @@ def test_a_section_of_no_use_is_said_by_the_first_action(service, cloud, section
     assert "section [recovery] of mistral.conf" in found["message"]
     assert cloud.asked("GET", SERVICES) == []
     assert "short-key" not in str(found)
+
+
+@pytest.mark.parametrize("what", ["create", "update"])
+def test_where_members_may_upload_code_the_credentials_are_not_used(service, cloud, tmp_path, what):
+    """As on Mistral 15: it would run beside them."""
+    rule = f'"code_sources:{what}": "is_admin:True or project_id:%(project_id)s"'
+    (tmp_path / "policy.yaml").write_text(rule, encoding="utf-8")
+    service()
+    found = run(with_ticket(ForOthers()), context(cloud))
+    assert (found["code"], "upload Python code" in found["message"]) == ("UNAUTHORIZED", True)
+    assert cloud.asked() == []
 
 
 def test_credentials_that_keystone_refuses_are_said(service, cloud):
