@@ -28,6 +28,8 @@ SETUP = Path(__file__).parents[3] / "setup.cfg"
 LOOK_AT_NOTHING = {
     "prepare_servers",
     "post_notice",
+    "check_look",
+    "tell_look",
     "start_finally",
     "sleep",
     "nop",
