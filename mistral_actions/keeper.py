@@ -23,6 +23,7 @@ _WHAT = {
     "NOT_TRIED": "{tasks} {was} never tried again",
     "NOT_JOINED": "all tasks before {tasks} have ended, and nothing goes on",
     "NOT_NOTICED": "the end of {tasks} was never noticed",
+    "NOT_FOLLOWED": "what is behind {tasks} was never begun",
     "NOT_ENDED": "all its tasks have ended, and it has not",
 }
 _NAMES = 3  # of tasks, in a sentence

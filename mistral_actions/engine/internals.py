@@ -85,6 +85,7 @@ USED: dict[str, tuple[str, ...]] = {
     ),
     "mistral.context": ("has_ctx", "ctx", "set_ctx", "MistralContext.to_dict"),
     "mistral.engine.workflow_handler": ("_get_integrity_check_key", "check_and_complete"),
+    "mistral.engine.workflows": ("Workflow.resume",),
     "mistral.engine.policies": ("_continue_task", "_CONTINUE_TASK_PATH"),
     "mistral.engine.task_handler": (
         "_SCHEDULED_ON_ACTION_COMPLETE_PATH",

@@ -12,6 +12,7 @@ which the keeper can die and leave something behind. It rests on this in Mistral
 - NOT_TRIED: a task waits DELAYED for the job `policies._continue_task`, which failed.
 - NOT_JOINED: a join waits for the job `task_handler._refresh_task_state`, which looks only.
 - NOT_NOTICED: a task runs on although its action, or its sub-workflow, has ended.
+- NOT_FOLLOWED: a task ended while somebody resumed the execution; `Workflow.resume` sees to it.
 - NOT_ENDED: all tasks have ended, and `workflow_handler.check_and_complete` was not called.
 """
 
@@ -20,7 +21,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mistral_actions.engine import callers, database, internals
@@ -131,16 +132,14 @@ def lost_in(tasks: list[Any], at_work: set[str]) -> list[Lost]:
     :param tasks: all of the execution.
     :param at_work: ids of the tasks for which something runs or is scheduled.
     """
-    left = [task for task in tasks if task.state not in _ENDED]
-    if not left:
-        # those that ended while somebody paused it: to end it now would leave out what follows
-        return [] if any(not task.processed for task in tasks) else [Lost("NOT_ENDED")]
-    found = [_lost(task, at_work) for task in left]
+    found = [_lost(task, at_work) for task in tasks if task.state not in _ENDED]
     if None in found:
         return []
-    lost = [one for one in found if one is not None]
+    lost = [one for one in found if one is not None and one.what != "NOT_JOINED"]
+    behind = [Lost("NOT_FOLLOWED", one) for one in tasks if _is_not_followed(one)]
+    joins = [one for one in found if one is not None and one.what == "NOT_JOINED"]
     # a join waits for those before it, so they go first
-    return [one for one in lost if one.what != "NOT_JOINED"] or lost
+    return lost or behind or joins or [Lost("NOT_ENDED")]
 
 
 def _lost(task: Any, at_work: set[str]) -> Lost | None:
@@ -156,6 +155,10 @@ def _lost(task: Any, at_work: set[str]) -> Lost | None:
         "RUNNING": "NOT_NOTICED",
     }.get(task.state)
     return Lost(what, task) if what else None
+
+
+def _is_not_followed(task: Any) -> bool:
+    return task.state in _ENDED and not task.processed
 
 
 def _running(db: Any, own: Any, execution: str | None) -> list[Any]:
@@ -248,7 +251,8 @@ def _ask(mistral: Any, db: Any, execution: Any, lost: list[Lost]) -> bool:
     with callers.on_behalf(execution, [one.task for one in lost if one.task]) as known:
         if not known:
             return False
-        for one in lost:
+        # what is behind several tasks one job begins
+        for one in lost[:1] if lost[0].what == "NOT_FOLLOWED" else lost:
             mistral.scheduler.get_system_scheduler().schedule(_job(mistral, db, execution, one))
     for noted in {execution.id, execution.root_execution_id or execution.id}:
         _note(mistral, db, noted)
@@ -265,6 +269,8 @@ def _job(mistral: Any, db: Any, execution: Any, lost: Lost) -> Any:
         case "NOT_JOINED":
             path, given = handler._REFRESH_TASK_STATE_PATH, {"task_ex_id": task.id}
             key = handler._get_refresh_state_job_key(task.id)
+        case "NOT_FOLLOWED":
+            path, given = f"{__name__}.go_on", {"wf_ex_id": execution.id}
         case "NOT_NOTICED":
             path, given = handler._SCHEDULED_ON_ACTION_COMPLETE_PATH, _last_run(db, task)
         case _:
@@ -304,13 +310,35 @@ def start(task_ex_id: str, triggered_by: Any) -> None:
 
 def complete(wf_ex_id: str) -> None:
     """Look whether an execution has ended, and end it then; a job."""
-    from mistral.engine import post_tx_queue, workflow_handler
+    from mistral.engine import workflow_handler
 
-    def check() -> None:
+    _in_transaction(lambda: workflow_handler.check_and_complete(wf_ex_id))
+
+
+def go_on(wf_ex_id: str) -> None:
+    """Begin what follows the tasks that nobody has seen end; a job.
+
+    It is what Mistral does when a pause has ended. A pause that goes on is left alone.
+    """
+    from mistral.engine import workflows
+
+    def resume() -> None:
+        execution = database.api().load_workflow_execution(wf_ex_id)
+        if execution and execution.state == "RUNNING":
+            workflows.Workflow(wf_ex=execution).resume()
+
+    _in_transaction(resume)
+
+
+def _in_transaction(change: Callable[[], None]) -> None:
+    """Do something as Mistral's engine does: what is to be sent is sent behind the commit."""
+    from mistral.engine import post_tx_queue
+
+    def run() -> None:
         with database.api().transaction():
-            workflow_handler.check_and_complete(wf_ex_id)
+            change()
 
-    post_tx_queue.run(check)()
+    post_tx_queue.run(run)()
 
 
 def _note(mistral: Any, db: Any, execution_id: str) -> None:

@@ -93,6 +93,36 @@ def test_what_a_person_has_paused_is_left_alone_until_somebody_resumes_it(lossy)
     assert lossy.state(stuck).description == ""
 
 
+def pause_while_parents_end(lossy):
+    """Pause an execution; both tasks before its join end meanwhile."""
+    lossy.pause_at = "other"
+    paused = lossy.start()
+    assert lossy.state(paused).state == "PAUSED"
+    return paused
+
+
+def test_a_join_whose_parents_ended_in_a_pause_goes_on_although_mistral_does_not_look(lossy):
+    stuck = pause_while_parents_end(lossy)
+    lossy.set_state(stuck, "resume_workflow")
+    lossy.wait()
+    (row,) = lossy.look()["details"]["executions"]
+    assert (row["what"], row["tasks"]) == ("NOT_JOINED", ["both"])
+    assert lossy.state(stuck).state == "SUCCESS"
+    assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
+def test_what_follows_tasks_that_ended_just_when_somebody_resumed_is_begun(lossy):
+    stuck = pause_while_parents_end(lossy)
+    lossy.resume_unseen(stuck)
+    lossy.wait()
+    (row,) = lossy.look()["details"]["executions"]
+    assert (row["what"], row["tasks"]) == ("NOT_FOLLOWED", ["one", "other"])
+    lossy.wait()
+    lossy.look()  # at the join, see above
+    assert lossy.state(stuck).state == "SUCCESS"
+    assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
 def test_two_keepers_at_once_give_back_once(lossy):
     stuck = lose_and_wait(lossy)
     told = lossy.look_twice()

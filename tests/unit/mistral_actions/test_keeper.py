@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mistral_actions import keeper as keeper_actions
 from mistral_actions.engine import keeper
 from mistral_actions.keeper import CheckLook, TellLook
 
@@ -53,7 +54,7 @@ def test_a_look_says_what_stood_still_and_that_mistral_looks_again():
     assert report["details"]["executions"][0]["message"] == "plan_recovery was never started"
 
 
-@pytest.mark.parametrize("what", sorted({"NOT_TRIED", "NOT_JOINED", "NOT_NOTICED", "NOT_ENDED"}))
+@pytest.mark.parametrize("what", sorted(set(keeper_actions._WHAT)))
 def test_each_kind_of_loss_has_a_sentence(what):
     assert "stood still: " in told(row(what=what))["message"]
 
