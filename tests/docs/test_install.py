@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -118,6 +119,12 @@ def seen(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 def test_the_readme_names_the_wheel_that_is_built(wheel: Path) -> None:
     assert f"dist/{wheel.name}" in (ROOT / "README.md").read_text()
+
+
+def test_the_readme_names_the_versions_of_mistral_that_are_tested() -> None:
+    told = re.findall(r"^\| (\d+\.\d+\.\d+) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    pins = [(ROOT / f"requirements/mistral{one}.txt").read_text() for one in VERSIONS]
+    assert told == [re.search(r"^mistral==(.*)$", text, re.MULTILINE)[1] for text in pins]
 
 
 def test_the_dry_run_names_no_other_package(said: dict[str, str]) -> None:
