@@ -14,14 +14,18 @@ this in Mistral:
 """
 
 import contextlib
+import datetime
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from mistral_actions import inputs
 from mistral_actions.engine import database, internals
 from mistral_actions.services import tickets
 
+# How long after the end of a caller's token the service user still acts for the caller.
+OUTLIVES = datetime.timedelta(hours=24)
 LOG = logging.getLogger(__name__)
 
 # `scheduler_type` of Mistral -> what returns its jobs, and where such a job keeps the context
@@ -257,7 +261,7 @@ def whose(execution_id: str) -> tuple[str, tickets.Caller]:
     if not known:
         raise UnknownCaller(f"Mistral does not tell for whom execution {root.id} is carried out")
     users = {kept["user"]: str(kept.get("user_name") or kept["user"]) for kept in known}
-    roles = set.intersection(*(_roles(kept) for kept in known))
+    roles = _common_roles(known)
     if not roles and len(users) > 1:
         raise UnknownCaller(
             f"execution {root.id} was started and resumed by several users"
@@ -270,6 +274,29 @@ def whose(execution_id: str) -> tuple[str, tickets.Caller]:
     return root.id, tickets.Caller(
         ",".join(sorted(users)), who, project, name, tuple(sorted(roles))
     )
+
+
+def _common_roles(known: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the roles that all of these have; none if one of them is known by old tokens only."""
+    of_users: dict[str, list[set[str]]] = {}
+    for kept in known:
+        of_user = of_users.setdefault(kept["user"], [])
+        if not _is_old(kept):
+            of_user.append(_roles(kept))
+    return set.intersection(
+        *(set.intersection(*each) if each else set() for each in of_users.values())
+    )
+
+
+def _is_old(kept: Mapping[str, Any]) -> bool:
+    """Say whether a token expired so long ago that its rights must not count any more.
+
+    Somebody may have lost them since, and have an execution that never ends.
+    """
+    said = kept.get("service_catalog")
+    ends = said.get("expires_at") if isinstance(said, Mapping) else None
+    now = datetime.datetime.now(datetime.UTC)
+    return not ends or inputs.time(str(ends)) + OUTLIVES < now
 
 
 def _roles(kept: Mapping[str, Any]) -> set[str]:

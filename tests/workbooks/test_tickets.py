@@ -1,11 +1,13 @@
 """Mistral's engine says for whom an action is done, whatever workflows and callers say."""
 
+import datetime
 import pathlib
 import uuid
 
 import pytest
 import sqlalchemy
 
+from mistral_actions.engine.callers import UnknownCaller
 from mistral_actions.errors import Unauthorized
 from mistral_actions.services import credentials, tickets
 
@@ -65,12 +67,18 @@ def db():
     return api
 
 
+def expires(hours):
+    now = datetime.datetime.now(datetime.UTC)
+    return (now + datetime.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
 def said_of(user, project, roles):
     """What Keystone says of a token, as Mistral's API passes it on."""
     return {
         "user": {"id": user, "name": user},
         "project": {"id": project, "name": project},
         "roles": [{"name": one} for one in roles],
+        "expires_at": expires(hours=-23),
         "catalog": [{"type": "compute"}],
     }
 
@@ -263,8 +271,6 @@ def whose(mistral_execution):
     ],
 )
 def test_who_goes_on_with_an_execution_shares_only_the_rights_that_both_have(processes, who, left):
-    from mistral_actions.engine.callers import UnknownCaller
-
     as_(processes, "root", roles=ADMIN)
     execution = start(processes)
     as_(processes, "bob", **who)
@@ -285,6 +291,8 @@ def test_who_goes_on_with_an_execution_shares_only_the_rights_that_both_have(pro
         {"said": {"project": {"id": "red"}}},
         {"said": {"user": {"id": "root"}}},
         {"said": {"OS-OAUTH1": {}}},
+        {"said": {"expires_at": expires(hours=-25)}},
+        {"said": {"expires_at": None}},
         {"said": {"application_credential": {"access_rules": [{"path": "/v2/workflows"}]}}},
         {"said": {"roles": []}},
     ],
@@ -294,6 +302,19 @@ def test_a_caller_whose_rights_keystone_did_not_tell_has_none_but_those_of_the_t
 ):
     as_(processes, "ann", roles=ADMIN, **who)
     assert whose(start(processes)).roles == ()
+
+
+def test_a_token_that_expired_a_day_ago_counts_no_more_and_a_new_one_of_the_same_user_does(
+    processes
+):
+    as_(processes, "ann", roles=ADMIN, said={"expires_at": expires(hours=-25)})
+    execution = start(processes)
+    assert whose(execution).roles == ()
+    as_(processes, "ann", roles=MEMBER)  # who has other roles now
+    assert whose(execution).roles == MEMBER
+    as_(processes, "bob", roles=ADMIN)
+    with pytest.raises(UnknownCaller):
+        whose(execution)
 
 
 def test_a_trust_passes_on_the_roles_that_it_names(processes):
