@@ -114,7 +114,7 @@ def standing_still(
 
     quiet = [one for one in _running(db, own, asked["execution"]) if rests([one])]
     for start in range(0, len(quiet), _AT_ONCE):
-        some = quiet[start : start + _AT_ONCE]
+        some = list(_of_running_roots(db, quiet[start : start + _AT_ONCE]))
         tasks = _by(
             "workflow_execution_id",
             db.get_task_executions(workflow_execution_id={"in": [one.id for one in some]}),
@@ -171,6 +171,19 @@ def _running(db: Any, own: Any, execution: str | None) -> list[Any]:
         and one.id != own.id
         and execution in (None, one.id, one.root_execution_id)
     ]
+
+
+def _of_running_roots(db: Any, executions: list[Any]) -> Iterator[Any]:
+    """Yield those of which all runs: what is below a pause, or below an end, is left alone."""
+    roots = {one.root_execution_id for one in executions} - {None}
+    running = {
+        one.id
+        for one in db.get_workflow_executions(id={"in": list(roots)}, fields=["id", "state"])
+        if one.state == "RUNNING"
+    }
+    for one in executions:
+        if one.root_execution_id is None or one.root_execution_id in running:
+            yield one
 
 
 def _is_administrator(own: Any) -> bool:

@@ -113,7 +113,7 @@ def test_a_join_whose_parents_ended_in_a_pause_goes_on_although_mistral_does_not
 
 def test_what_follows_tasks_that_ended_just_when_somebody_resumed_is_begun(lossy):
     stuck = pause_while_parents_end(lossy)
-    lossy.resume_unseen(stuck)
+    lossy.write_state(stuck, "RUNNING")
     lossy.wait()
     (row,) = lossy.look()["details"]["executions"]
     assert (row["what"], row["tasks"]) == ("NOT_FOLLOWED", ["one", "other"])
@@ -121,6 +121,15 @@ def test_what_follows_tasks_that_ended_just_when_somebody_resumed_is_begun(lossy
     lossy.look()  # at the join, see above
     assert lossy.state(stuck).state == "SUCCESS"
     assert sorted(lossy.runs_of_others()) == sorted(PATHS)
+
+
+@pytest.mark.parametrize("state", ["PAUSED", "ERROR"])
+def test_what_is_lost_below_an_execution_that_somebody_paused_or_ended_is_left_alone(lossy, state):
+    lossy.lose_start_of("step")
+    root = lossy.start()
+    lossy.write_state(root, state)
+    lossy.wait()
+    assert lossy.look()["reason"] == "NOTHING_STANDS_STILL"
 
 
 def test_two_keepers_at_once_give_back_once(lossy):
