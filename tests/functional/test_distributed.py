@@ -11,16 +11,80 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from keystoneauth1 import session as keystoneauth
 
 from lab import broker
 from lab.distributed import SERVERS, DistributedLab
 from tests.chaos.play import played
 from tests.chaos.wired import WiredLab
+from tests.functional.people import People, boot_for_member, user_id, who_acted
 from tests.functional.support import MISTRAL, Cloud, assert_ended, wait_for
 from tests.pack import WORKBOOKS
 from tests.programs import BIN
 
-HOSTS = [f"compute{number}" for number in range(1, 9)]
+HOSTS = [f"compute{number}" for number in range(1, 11)]
+INSTANCE, MIGRATE = "recovery.instance.recover", "recovery.node.migrate"
+# what members may try with the pack's actions in workflows of their own
+BY_HAND = """
+version: '2.0'
+name: by_hand
+workflows:
+  evacuate:
+    input: [id, host, destination]
+    tasks:
+      step:
+        action: recovery.evacuate_servers
+        input:
+          destination: <% $.destination %>
+          plan:
+            host: <% $.host %>
+            since: '2026-01-01T00:00:00+00:00'
+            tried_before: 0
+            adopted: []
+            left_out: []
+            options: {evacuation_timeout: 90, concurrency: 1, lock_servers: false}
+            servers:
+              - <% dict(id=>$.id, name=>x, was=>active, ha=>false, locked=>true, dirty=>false) %>
+            report: {state: FAILED, reason: X, message: x, details: {}}
+  ask:
+    input: [id, request]
+    tasks:
+      step:
+        action: recovery.move_server
+        input:
+          todo:
+            resource: <% dict(id=>$.id, name=>x) %>
+            request: <% $.request %>
+            asked: nothing
+            newest_action: null
+            kind: migration
+            source: x
+            newest_migration: 0
+            report: {state: FAILED, reason: X, message: x, details: {type: migrate, undo: null}}
+  isolate:
+    input: [host]
+    tasks:
+      step: {action: recovery.isolate_host, input: {plan: <% dict(host=>$.host) %>}}
+  stop:
+    input: [id]
+    tasks:
+      step:
+        action: recovery.check_stop
+        input: {action: a, parameters: <% dict(server=>$.id) %>}
+  lie:
+    input: [execution]
+    tasks:
+      lie:
+        action: std.noop
+        on-success:
+          publish:
+            branch: {openstack: {roles: [admin], is_admin: true},
+                     __execution: <% dict(id=>$.execution) %>}
+            global: {changed: true, openstack: {roles: [admin], is_admin: true},
+                     __execution: <% dict(id=>$.execution) %>}
+          next: [step]
+      step: {action: recovery.plan_host_recovery, input: {host: compute7}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +125,153 @@ def test_two_engines_and_two_executors_move_each_server_of_a_dead_host_once(
             and "'on_action_complete'" not in lab.servers[name].log.read_text()] == []
 
 
+@pytest.fixture(scope="module")
+def people(lab: DistributedLab, installed: dict[str, str]) -> People:
+    return People(lab)
+
+
+def test_a_member_has_own_servers_recovered_with_the_rights_of_the_service_user(
+    lab: DistributedLab, people: People
+) -> None:
+    """Also as a trust, which a Senlin policy has."""
+    administrator, member = people.cloud("lab"), people.cloud("lab-demo")
+    trusted = people.trusted_by("lab-demo", "member")
+    moved, stays = (boot_for_member(people, name, "compute7") for name in ("moved", "stays"))
+    started = [
+        trusted.start(MIGRATE, node_id=moved["id"]),
+        member.start(INSTANCE, server="stays", process_all_instances=True),
+    ]
+    assert [member.end_of(one).reason for one in started] == ["MIGRATED", "RECOVERED"]
+    administrator.kill("compute7")
+    ended = member.end_of(member.start(MIGRATE, node_id=stays["id"]))
+    assert_ended(ended, "SUCCEEDED", "EVACUATED")
+    me, service = user_id(member), user_id(people.cloud("recovery"))
+    acted = {user for one in (moved, stays) for _, user in who_acted(administrator, one)}
+    assert acted == {service}
+    ended = member.end_of(member.start(
+        "recovery.node.rebuild_with_notice", node_id=moved["id"], notify_url=lab.mistral_url))
+    assert_ended(ended, "SUCCEEDED", "REBUILT")
+    assert who_acted(administrator, moved)[-1] == ("rebuild", me)  # which images, Glance says
+
+
+def test_who_may_not_have_it_done_is_refused_before_anything_is_touched(
+    lab: DistributedLab, people: People
+) -> None:
+    administrator, member = people.cloud("lab"), people.cloud("lab-demo")
+    mine = boot_for_member(people, "mine", "compute8")
+    theirs = lab.boot("theirs", "compute8")
+    reader = people.new("reader", "demo", "reader")
+    elsewhere = people.cloud(lab.add_user("demo", "elsewhere", "member"), project_name="elsewhere")
+    on_mine, on_theirs = {"server": mine["id"]}, {"server": theirs["id"]}
+    tried = [
+        (member, "recovery.host.recover", {"host": "compute8"}, "FORBIDDEN"),
+        (member, "recovery.process.recover", {"host": "compute8", "process": "nova-compute"},
+         "FORBIDDEN"),
+        (people.trusted_by("lab-demo", "member"), "recovery.host.recover", {"host": "compute8"},
+         "FORBIDDEN"),
+        (people.trusted_by("lab", "member", project_name="demo"), "recovery.host.recover",
+         {"host": "compute8"}, "FORBIDDEN"),
+        (member, INSTANCE, on_theirs, "UNKNOWN_SERVER"),
+        (member, INSTANCE, {"server": "theirs"}, "UNKNOWN_SERVER"),
+        (elsewhere, INSTANCE, on_mine, "UNKNOWN_SERVER"),
+        (reader, INSTANCE, on_mine, "FORBIDDEN"),
+        (member, MIGRATE, {"node_id": theirs["id"]}, "UNKNOWN_SERVER"),
+        (member, MIGRATE, {"node_id": mine["id"], "host": "compute9"}, "FORBIDDEN"),
+        (member, "recovery.node.prepare", {"node_id": theirs["id"]}, "UNKNOWN_SERVER"),
+    ]
+    started = [(cloud, cloud.start(name, **given)) for cloud, name, given, _ in tried]
+    ended = [cloud.end_of(execution) for cloud, execution in started]
+    assert [one.reason for one in ended] == [reason for *_, reason in tried]
+    assert "with the role admin or recovery only" in ended[0].state_info
+    assert "user demo, project demo, roles member, reader" in ended[0].state_info
+    assert_untouched(administrator, "compute8", mine, theirs)
+
+
+def test_no_workflow_or_request_of_a_members_own_making_gets_more_done(
+    lab: DistributedLab, people: People
+) -> None:
+    administrator, member = people.cloud("lab"), people.cloud("lab-demo")
+    colleague = people.cloud("lab", project_name="demo")
+    mine = boot_for_member(people, "made", "compute8")
+    theirs = lab.boot("not-made", "compute8")
+    member.mistral.post("/workbooks", data=BY_HAND, headers={"Content-Type": "text/plain"})
+    of_colleague = colleague.start("recovery.host.recover", host="compute8", dry_run=True)
+    move = {"migrate": {"host": "compute9"}}
+    tried: list[tuple[str, dict[str, Any], str]] = [
+        ("evacuate", {"id": theirs["id"], "host": "compute8", "destination": None}, "GONE"),
+        ("evacuate", {"id": mine["id"], "host": "compute8", "destination": "compute9"},
+         "FORBIDDEN"),
+        ("ask", {"id": theirs["id"], "request": {"os-stop": None}}, "GONE"),
+        ("ask", {"id": f"{mine['id']}/../{theirs['id']}", "request": {"os-stop": None}},
+         "FORBIDDEN"),
+        ("ask", {"id": mine["id"], "request": move}, "FORBIDDEN"),
+        ("ask", {"id": mine["id"], "request": {"unlock": None}}, "FORBIDDEN"),
+        ("ask", {"id": mine["id"], "request": {"createImage": {"name": "x"}}}, "FORBIDDEN"),
+        ("isolate", {"host": "compute8"}, "FORBIDDEN"),
+        ("stop", {"id": mine["id"]}, "FORBIDDEN"),
+        ("lie", {"execution": of_colleague}, "UNAUTHORIZED"),
+    ]
+    started = [member.start(f"by_hand.{name}", **given) for name, given, _ in tried]
+    found = [code_of_step(member, execution) for execution in started]
+    assert found == [code for *_, code in tried]
+
+    query = f"workflow_execution_id={of_colleague}&limit=1"
+    (task,) = member.mistral.get(f"/tasks?{query}").json()["tasks"]
+    claims = [{"root_execution_id": of_colleague}, {"task_execution_id": task["id"]},
+              {"root_execution_id": of_colleague, "task_execution_id": task["id"]}]
+    for claim in claims:
+        body = {"workflow_name": "recovery.host.recover", "params": json.dumps(claim),
+                "input": json.dumps({"host": "compute8"})}
+        execution = member.mistral.post("/executions", json=body).json()["id"]
+        assert member.end_of(execution).reason in ("FORBIDDEN", "CANCELLED")
+
+    by_hand = {"name": "recovery.isolate_host", "params": json.dumps({"run_sync": True}),
+               "input": json.dumps({"plan": {"host": "compute8"}})}
+    for cloud in (member, administrator):
+        answer = cloud.mistral.post("/action_executions", json=by_hand).json()
+        assert json.loads(answer["output"])["result"]["code"] == "UNAUTHORIZED"
+    assert_untouched(administrator, "compute8", mine, theirs)
+
+
+def assert_untouched(administrator: Cloud, host: str, *servers: dict[str, Any]) -> None:
+    service = administrator.service(host)
+    assert (service["status"], service["forced_down"]) == ("enabled", False)
+    assert [who_acted(administrator, server) for server in servers] == [[]] * len(servers)
+
+
+def code_of_step(cloud: Cloud, execution: str) -> str:
+    """Return with which code the action of the task `step`, or its server, has ended."""
+    cloud.end_of(execution)
+    tasks = cloud.mistral.get(f"/tasks?workflow_execution_id={execution}").json()["tasks"]
+    (step,) = (one["id"] for one in tasks if one["name"] == "step")
+    result = json.loads(cloud.mistral.get(f"/tasks/{step}").json()["result"])
+    return str(result.get("code") or result["report"]["details"]["servers"][0]["reason"])
+
+
+def test_a_recovery_goes_on_when_the_token_of_who_has_only_the_role_recovery_is_revoked(
+    lab: DistributedLab, people: People
+) -> None:
+    administrator, operator = people.cloud("lab"), people.new("operator", "demo", "recovery")
+    servers = lab.boot_many(2, "compute8", "long")
+    lab.set_faults({"*": {"spawn": {"delay": 2}}})
+    administrator.kill("compute8")
+    execution = operator.start(host="compute8", concurrency=1)
+    wait_for("the first evacuation", lambda: administrator.evacuations("compute8"))
+    token = operator.nova.session.get_token()
+    administrator.nova.delete(f"{lab.identity_url}/auth/tokens", headers={"X-Subject-Token": token})
+    answer = keystoneauth.Session().get(  # which does not get another one
+        f"{operator.nova.get_endpoint()}/servers", headers={"X-Auth-Token": token},
+        authenticated=False, raise_exc=False)
+    assert answer.status_code == 401
+    assert_ended(administrator.end_of(execution), "SUCCEEDED", "RECOVERED")
+    lab.set_faults({})
+    assert_each_moved_once(administrator, "compute8", servers)
+
+
 @pytest.mark.usefixtures("installed")
 def test_whatever_is_killed_and_cut_meanwhile_each_server_is_moved_once(lab: WiredLab) -> None:
     """A round of `python -m tests.chaos`, with another seed in each run."""
-    ended = played(lab, 4 * random.randrange(10**6) + 3, "host", 2)  # of the last two hosts
+    ended = played(lab, 5 * random.randrange(10**6) + 4, "host", 2)  # of the last two hosts
     assert ended["wrong"] == [], ended
 
 
