@@ -32,6 +32,16 @@ OURS = "recovery."
 _ENDED = ("CANCELLED", "ERROR", "SKIPPED", "SUCCESS")
 _LOCK = "recovery-keeper"  # of two keepers the second one sees what the first one has done
 _AT_ONCE = 100  # executions that one query is about
+# Of each record only this: inputs, results and contexts are large, and there may be many.
+_OF_RUN = ["id", "task_execution_id", "state", "created_at", "updated_at"]
+_OF_EXECUTION = [
+    *("id", "workflow_name", "state", "project_id", "root_execution_id"),
+    *("created_at", "updated_at"),
+]
+_OF_TASK = [
+    *("id", "name", "state", "state_info", "project_id", "workflow_execution_id", "processed"),
+    *("created_at", "updated_at"),
+]
 _DESCRIPTION = 255  # characters that Mistral keeps
 _NOTE = re.compile(r" ?\[looked at again(?: (?P<times>\d+) times)?, last [^]]*\]$")
 _KEY = "keeper"  # of the note, in a description that is JSON
@@ -117,7 +127,9 @@ def standing_still(
         some = list(_of_running_roots(db, quiet[start : start + _AT_ONCE]))
         tasks = _by(
             "workflow_execution_id",
-            db.get_task_executions(workflow_execution_id={"in": [one.id for one in some]}),
+            db.get_task_executions(
+                fields=_OF_TASK, workflow_execution_id={"in": [one.id for one in some]}
+            ),
         )
         at_work = _at_work(db, [task for those in tasks.values() for task in those], rests)
         for execution in some:
@@ -166,7 +178,9 @@ def _running(db: Any, own: Any, execution: str | None) -> list[Any]:
     which = {} if _is_administrator(own) else {"project_id": own.project_id}
     return [
         one
-        for one in db.get_workflow_executions(workflow_name={"has": OURS}, state="RUNNING", **which)
+        for one in db.get_workflow_executions(
+            fields=_OF_EXECUTION, workflow_name={"has": OURS}, state="RUNNING", **which
+        )
         if one.workflow_name.startswith(OURS)
         and one.id != own.id
         and execution in (None, one.id, one.root_execution_id)
@@ -193,14 +207,12 @@ def _is_administrator(own: Any) -> bool:
 def _at_work(db: Any, tasks: list[Any], rests: Any) -> set[str]:
     """Return the ids of the tasks for which something runs, has just ended, or is scheduled."""
     running = [task.id for task in tasks if task.state == "RUNNING"]
-    found = {task.id for task in tasks if task.id in _scheduled(db)} if tasks else set()
+    found = _scheduled(db) & {task.id for task in tasks} if tasks else set()
     for start in range(0, len(running), _AT_ONCE):
         some = {"in": running[start : start + _AT_ONCE]}
-        runs = _by("task_execution_id", db.get_action_executions(task_execution_id=some))
-        for task_id, those in _by(
-            "task_execution_id", db.get_workflow_executions(task_execution_id=some)
-        ).items():
-            runs[task_id] += those
+        actions = db.get_action_executions(fields=_OF_RUN, task_execution_id=some)
+        inner = db.get_workflow_executions(fields=_OF_RUN, task_execution_id=some)
+        runs = _by("task_execution_id", [*actions, *inner])
         found |= {
             task_id
             for task_id in some["in"]
@@ -261,7 +273,8 @@ def _ask(mistral: Any, db: Any, execution: Any, lost: list[Lost]) -> bool:
 
     :returns: false if Mistral does not tell who that was: then nothing is done.
     """
-    with callers.on_behalf(execution, [one.task for one in lost if one.task]) as known:
+    whole = db.get_workflow_execution(execution.id)
+    with callers.on_behalf(whole, [one.task for one in lost if one.task]) as known:
         if not known:
             return False
         # what is behind several tasks one job begins
@@ -276,7 +289,7 @@ def _job(mistral: Any, db: Any, execution: Any, lost: Lost) -> Any:
     task, key, handler = lost.task, None, mistral.task_handler
     match lost.what:
         case "NOT_STARTED":
-            path, given = f"{__name__}.start", _first_start(task)
+            path, given = f"{__name__}.start", _first_start(db, task)
         case "NOT_TRIED":
             path, given = mistral.policies._CONTINUE_TASK_PATH, {"task_ex_id": task.id}
         case "NOT_JOINED":
@@ -291,15 +304,15 @@ def _job(mistral: Any, db: Any, execution: Any, lost: Lost) -> Any:
     return mistral.scheduler.SchedulerJob(run_after=1, func_name=path, func_args=given, key=key)
 
 
-def _first_start(task: Any) -> dict[str, Any]:
-    triggered_by = (task.runtime_context or {}).get("triggered_by")
+def _first_start(db: Any, task: Any) -> dict[str, Any]:
+    triggered_by = (db.get_task_execution(task.id).runtime_context or {}).get("triggered_by")
     return {"task_ex_id": task.id, "triggered_by": triggered_by}
 
 
 def _last_run(db: Any, task: Any) -> dict[str, Any]:
     of_task = {"task_execution_id": task.id}
-    inner = db.get_workflow_executions(**of_task)
-    runs = inner or db.get_action_executions(**of_task)
+    inner = db.get_workflow_executions(fields=_OF_RUN, **of_task)
+    runs = inner or db.get_action_executions(fields=_OF_RUN, **of_task)
     last = max(runs, key=lambda one: (one.created_at, one.id))
     return {"action_ex_id": last.id, "wf_action": bool(inner)}
 
