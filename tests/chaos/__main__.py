@@ -15,6 +15,10 @@ from tests.chaos.requests import KINDS
 from tests.chaos.wired import WiredLab
 from tests.programs import BIN
 
+PREPARATION = (
+    ["recovery", "sync"],
+    ["cron", "trigger", "create", "--pattern", "* * * * *", "keeper", "recovery.keeper.look"],
+)
 HOSTS = tuple(f"compute{n}" for n in range(1, 9))
 
 
@@ -33,8 +37,9 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     args = arguments()
     with tempfile.TemporaryDirectory() as kept, WiredLab(args.state or Path(kept), HOSTS) as lab:
-        subprocess.run([BIN / "openstack", "recovery", "sync"], check=True,
-                       env={**os.environ, **lab.env}, stdout=subprocess.DEVNULL)  # fmt: skip
+        for command in PREPARATION:
+            subprocess.run([BIN / "openstack", *command], check=True,
+                           env={**os.environ, **lab.env}, stdout=subprocess.DEVNULL)  # fmt: skip
         ended = [
             told(args, played(lab, seed, args.kind, args.most))
             for seed in range(args.seed, args.seed + args.rounds)
