@@ -12,9 +12,10 @@ from mistral_actions.errors import Failed, report
 from mistral_actions.inputs import Option
 
 IDLE = 30  # seconds
+LEAST_IDLE = 10  # what Mistral has just decided it may still be about to do
 
 _OPTIONS = {
-    "idle": Option(inputs.whole_number(10, 86400), IDLE),
+    "idle": Option(inputs.whole_number(LEAST_IDLE, 86400), IDLE),
     "execution": Option(inputs.text, None),
 } | inputs.DRY_RUN
 

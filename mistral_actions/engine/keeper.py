@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mistral_actions.engine import callers, database, internals
+from mistral_actions.keeper import LEAST_IDLE
 
 LOG = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ def look_again(context: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
     if internals.problem():
         return {"unknown": internals.version(), "executions": []}
     db, mistral = database.api(), _internals()
+    asked = {**asked, "idle": max(asked["idle"], LEAST_IDLE)}  # whoever calls this by hand
     own = db.get_workflow_execution(context["__execution"]["id"])
     with db.named_lock(_LOCK):
         found = [

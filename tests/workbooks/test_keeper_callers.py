@@ -21,13 +21,13 @@ def processes(mistral, request):
         if not api.load_workbook("recovery.calls", ""):
             text = FIXTURE.read_text().replace("recovery.losses", "recovery.calls")
             workbooks.create_workbook_v2(text, scope="public")
-        found.wait = lambda: wait(mistral)
+        found.wait = lambda *seconds: wait(mistral, *seconds)
         yield found
         end_all(api)
 
 
-def wait(mistral):
-    mistral._agenda.time += datetime.timedelta(seconds=31)
+def wait(mistral, seconds=31):
+    mistral._agenda.time += datetime.timedelta(seconds=seconds)
 
 
 def end_all(api):
@@ -42,15 +42,15 @@ def end_all(api):
         api.delete_delayed_calls()
 
 
-def lose_start(processes):
+def lose_start(processes, ago=31):
     """Start an execution; its first tasks are never started."""
     stuck = processes.engine.start_workflow("recovery.calls.whole").id
     processes.todo.clear()
-    processes.wait()
+    processes.wait(ago)
     return stuck
 
 
-def look(processes, roles=("member",)):
+def look(processes, roles=("member",), **asked):
     """Let the keeper of whoever asks look; return what it has found."""
     from mistral import context
     from mistral.db.v2 import api
@@ -65,7 +65,7 @@ def look(processes, roles=("member",)):
 
     def evaluate():
         with api.transaction():
-            found.append(keeper.look_again({"__execution": {"id": own}}, ASKED))
+            found.append(keeper.look_again({"__execution": {"id": own}}, ASKED | asked))
 
     found = []
     before = context.ctx()
@@ -123,3 +123,11 @@ def test_executions_of_workflows_that_are_not_ours_are_never_touched(processes):
     processes.todo.clear()
     processes.wait()
     assert look(processes) == []
+
+
+def test_what_was_decided_a_moment_ago_is_left_alone_whatever_a_workflow_asks(processes):
+    processes.as_("ann", "blue")
+    lose_start(processes, ago=9)
+    assert look(processes, idle=0) == []
+    processes.wait(2)
+    assert len(look(processes, idle=0)) == 1
