@@ -30,24 +30,36 @@ def plan_of(actions: int, seconds: int) -> Plan:
         for number in range(1, actions + 1)))
 
 
-def measure(lab: DistributedLab, mistral: MistralClient, actions: int, seconds: int) -> str:
-    """Run one plan to its end; return a row."""
-    plan, plans = plan_of(actions, seconds), Plans(mistral)
-    began = time.monotonic()
-    plans.start(plan)
-    while not (run := mistral.execution(plan.uuid)).ended:
-        time.sleep(2)
-    wall = time.monotonic() - began
-    api = adapter.Adapter(lab.connection().session, service_type="workflowv2")
-    found: list[dict] = []
-    for state in ("ERROR", "SUCCESS"):
-        query = f"/action_executions?state={state}&fields=id,task_name,output,workflow_name"
-        marker = ""
-        while page := api.get(f"{query}&limit=500{marker}").json()["action_executions"]:
-            found += page
-            marker = f"&marker={page[-1]['id']}"
-    lost = sum("eartbeat" in str(one.get("output")) for one in found)
-    return f"| {actions} | {lanes.WINDOW} | {wall:.0f} | {len(found)} | {lost} | {run.state} |"
+class Row:
+    """Runs plans on one lab, and counts what Mistral has run for each."""
+
+    def __init__(self, lab: DistributedLab) -> None:
+        self.mistral = MistralClient.from_connection(lab.connection())
+        self._api = adapter.Adapter(lab.connection().session, service_type="workflowv2")
+        self._seen: set[str] = set()
+
+    def measure(self, actions: int, seconds: int) -> str:
+        """Run one plan to its end; return a row of the table."""
+        plan = plan_of(actions, seconds)
+        began = time.monotonic()
+        Plans(self.mistral).start(plan)
+        while not (run := self.mistral.execution(plan.uuid)).ended:
+            time.sleep(2)
+        wall = time.monotonic() - began
+        found = self._new_runs()
+        lost = sum("eartbeat" in str(one.get("output")) for one in found)
+        return f"| {actions} | {lanes.WINDOW} | {wall:.0f} | {len(found)} | {lost} | {run.state} |"
+
+    def _new_runs(self) -> list[dict]:
+        found: list[dict] = []
+        for state in ("ERROR", "SUCCESS"):
+            query, marker = f"/action_executions?state={state}&fields=id,output&limit=500", ""
+            while page := self._api.get(query + marker).json()["action_executions"]:
+                found += page
+                marker = f"&marker={page[-1]['id']}"
+        new = [one for one in found if one["id"] not in self._seen]
+        self._seen.update(one["id"] for one in new)
+        return new
 
 
 def main() -> int:
@@ -58,14 +70,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=20, help="how long each action polls")
     args = parser.parse_args()
     print("| actions | at once | wall s | runs of actions | taken for dead | state |", flush=True)
-    for window in args.windows:
-        for actions in args.actions:
+    with tempfile.TemporaryDirectory() as scratch, recovering(
+        DistributedLab(Path(scratch) / "lab", hosts=("host1",))
+    ) as cloud:
+        row = Row(cloud.lab)
+        for window in args.windows:
             lanes.WINDOW = window
-            with tempfile.TemporaryDirectory() as scratch, recovering(
-                DistributedLab(Path(scratch) / "lab", hosts=("host1",))
-            ) as cloud:
-                mistral = MistralClient.from_connection(cloud.lab.connection())
-                print(measure(cloud.lab, mistral, actions, args.seconds), flush=True)
+            for actions in args.actions:
+                print(row.measure(actions, args.seconds), flush=True)
     return 0
 
 

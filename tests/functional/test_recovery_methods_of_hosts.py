@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.functional.support import Cloud
+from tests.functional.support import HOSTS, Cloud
 
 pytestmark = pytest.mark.usefixtures("faults")
 
@@ -67,7 +67,8 @@ def test_auto_priority_goes_on_with_a_reserved_host_when_the_scheduler_finds_non
     cloud: Cloud,
 ) -> None:
     server = cloud.lab.boot("auto-priority", "compute4")
-    others = ("compute5", "compute6", "compute7", "compute8")
+    others = [host for host in HOSTS
+              if host != "compute4" and cloud.service(host)["status"] == "enabled"]
     for host in others:
         cloud.update_service(host, status="disabled", disabled_reason="reserved")
     cloud.kill("compute4")
@@ -86,8 +87,9 @@ def test_rh_priority_goes_on_with_the_scheduler_when_the_reserved_host_is_down(
 ) -> None:
     server = cloud.lab.boot("rh-priority", "compute5")
     cloud.kill("compute5")
+    cloud.kill("compute6")
 
-    ended = cloud.recover("compute5", method="rh_priority", reserved_hosts="compute1")
+    ended = cloud.recover("compute5", method="rh_priority", reserved_hosts="compute6")
 
     assert (ended.state, ended.reason) == ("SUCCESS", "RECOVERED"), ended.state_info
     status, host = cloud.where(server)
