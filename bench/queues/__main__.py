@@ -1,6 +1,7 @@
 """The benchmark on the command line: ``python -m bench.queues``."""
 
 import argparse
+import itertools
 import sys
 import tempfile
 import time
@@ -74,10 +75,9 @@ def main() -> int:
         DistributedLab(Path(scratch) / "lab", hosts=("host1",))
     ) as cloud:
         row = Row(cloud.lab)
-        for window in args.windows:
+        for actions, window in itertools.product(args.actions, args.windows):
             lanes.WINDOW = window
-            for actions in args.actions:
-                print(row.measure(actions, args.seconds), flush=True)
+            print(row.measure(actions, args.seconds), flush=True)
     return 0
 
 

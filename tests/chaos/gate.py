@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without stopping the database
     found = play(args.rounds, args.seed)
     print(json.dumps(found, indent=1))
     return 0 if found["one went on"] == args.rounds else 1
