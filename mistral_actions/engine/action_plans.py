@@ -11,7 +11,7 @@ from typing import Any
 from mistral_actions import inputs
 from mistral_actions.action_plan import states
 from mistral_actions.action_plan.states import ActionState, Cancel, Graph, TaskRecord
-from mistral_actions.engine import database
+from mistral_actions.engine import database, internals
 from mistral_actions.errors import report, report_of
 
 CANCEL = "recovery.action_plan.cancel"
@@ -19,6 +19,7 @@ GATE = "check"  # first task of each action's workflow: nothing was written befo
 _ENDED = ("CANCELLED", "ERROR", "SUCCESS")
 
 
+@internals.or_else(lambda _: None)
 def satisfied_by(context: Any, parents: Iterable[str]) -> str | None:
     """Return why an alternative is not needed, as a sentence; null if it is needed.
 
@@ -31,6 +32,7 @@ def satisfied_by(context: Any, parents: Iterable[str]) -> str | None:
     return states.satisfied_by(ended)
 
 
+@internals.or_else(lambda _: False)
 def plan_cancelled(context: Any, plan: str | None) -> bool:
     """Say whether the cancelling of a plan has begun; asked by every polled step of its actions.
 
@@ -40,6 +42,7 @@ def plan_cancelled(context: Any, plan: str | None) -> bool:
     return uuid is not None and _cancel(uuid) in ("RUNNING", "SUCCESS")
 
 
+@internals.or_else(internals.refusal)
 def plan_report(context: Any) -> dict[str, Any]:
     """Return the report of a plan, or of its rollback, whose last task asks for it.
 
@@ -70,6 +73,7 @@ def undo_parameters(context: Any, plan: str, task: str) -> dict[str, Any] | None
     return parameters
 
 
+@internals.or_else(lambda _: {"known": False})
 def plan_facts(context: Any, plan: str) -> dict[str, Any]:
     """Return what Mistral knows of a plan, for those who cancel it or roll it back.
 

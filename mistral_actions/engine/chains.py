@@ -18,13 +18,14 @@ The cure rests on this in Mistral:
 import datetime
 from typing import Any
 
-from mistral_actions.engine import database
+from mistral_actions.engine import database, internals
 
 _NEXT_TRY = "mistral.engine.policies._continue_task"
 # An engine that has taken a row for so long has died with it; Mistral waits for 30 s.
 _TAKEN = datetime.timedelta(seconds=20)
 
 
+@internals.or_else(lambda _: True)
 def alone(context: Any) -> bool:
     """Say whether no other run of this task's action is at work; false: this one must do nothing.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mistral_actions import inputs
-from mistral_actions.engine import callers, chains, database, results
+from mistral_actions.engine import callers, chains, database, internals, results
 from mistral_actions.errors import Unauthorized
 
 ENVIRONMENT = "recovery"
@@ -22,6 +22,7 @@ _LEFTOVER = datetime.timedelta(minutes=2)
 _LOOK_BACK = 50  # recoveries whose records are looked at: one is made per failed host
 
 
+@internals.or_else(lambda _: {})
 def recovery_settings(context: Any) -> dict[str, Any]:
     """Return the Mistral environment `recovery`; empty if the operator made none.
 
@@ -32,6 +33,7 @@ def recovery_settings(context: Any) -> dict[str, Any]:
     return dict(environment.variables) if environment else {}
 
 
+@internals.or_else(lambda _: {"running": None, "in_flight": False, "plans": []})
 def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     """Return what Mistral knows of other recoveries of this host.
 
@@ -61,6 +63,7 @@ def recovery_records(context: Any, host: Any) -> dict[str, Any]:
     }
 
 
+@internals.or_else(lambda _: [])
 def older_recoveries(context: Any, workflow: str, subject: str) -> list[dict[str, Any]]:
     """Return the executions of a workflow that may go before this one, without dry runs.
 
@@ -136,6 +139,7 @@ def _in_flight(db: Any, own: Any, host: Any) -> Iterator[bool]:
             yield recent and of_this_host and other
 
 
+@internals.or_else(lambda _: False)
 def try_again(context: Any) -> bool:
     """Say whether this task must run its action once more; the `continue-on` of every retry.
 
@@ -151,6 +155,7 @@ def try_again(context: Any) -> bool:
     return again and not over
 
 
+@internals.or_else(lambda _: "RUNNING")
 def run_state(context: Any) -> str:
     """Return how it stands with this execution and all that it works for, up to the root.
 

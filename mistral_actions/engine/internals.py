@@ -5,7 +5,8 @@ once in each process before it is used. A Mistral that lacks some of it is refus
 
 - when it starts, in its log, and then in its list of actions, where `openstack recovery sync` finds
   it (`provider`);
-- before anything is read (`database.api`): each workflow of the pack ends with it, a dry run, too.
+- by each action (`provider`): so each workflow of the pack ends with it in its report, a dry run,
+  too. The functions that are asked before that say something that changes nothing (`or_else`).
 
 Tested are the versions of `requirements/mistral*.txt`.
 """
@@ -15,8 +16,10 @@ import importlib
 import importlib.metadata
 import inspect
 import logging
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from mistral_actions.errors import report
 
 LOG = logging.getLogger(__name__)
 
@@ -101,6 +104,11 @@ USED: dict[str, tuple[str, ...]] = {
 }
 
 
+CODE = "MISTRAL_CHANGED"
+
+Asked = TypeVar("Asked", bound=Callable[..., Any])
+
+
 class Changed(Exception):
     """Mistral is another one inside; the text is a sentence for its operator."""
 
@@ -126,6 +134,31 @@ def problem() -> str | None:
     )
     LOG.error(found)
     return found
+
+
+def or_else(answer: Callable[[str], Any]) -> Callable[[Asked], Asked]:
+    """Let a function of a workbook answer without a look at a Mistral that is refused.
+
+    Mistral shows an error of an expression as a traceback, with all that the expression sees.
+
+    :param answer: what it says then, to the sentence.
+    """
+
+    def decorate(function: Asked) -> Asked:
+        @functools.wraps(function)
+        def asked(*args: Any, **given: Any) -> Any:
+            why = problem()
+            return function(*args, **given) if why is None else answer(why)
+
+        asked.__signature__ = inspect.signature(function)  # type: ignore[attr-defined] # YAQL reads it
+        return asked  # type: ignore[return-value]
+
+    return decorate
+
+
+def refusal(why: str) -> dict[str, Any]:
+    """Return the report of a workflow in a Mistral that is refused."""
+    return report("FAILED", CODE, why, {})
 
 
 def missing() -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from mistral_lib import actions
 
 from mistral_actions.engine import callers, internals
-from mistral_actions.errors import Unauthorized
+from mistral_actions.errors import Failed, Unauthorized
 from mistral_actions.services import credentials, tickets
 
 GROUP = "mistral_recovery.actions"
@@ -36,7 +36,7 @@ class RecoveryActions(actions.ActionProvider):  # type: ignore[misc] # mistral-l
         self._known = {one.name: Descriptor(one.name, one.plugin) for one in found}
         if problem := internals.problem():
             self._known[REFUSED] = Descriptor(
-                REFUSED, type("Refused", (_Refusal,), {"__doc__": problem})
+                REFUSED, type("Refused", (Refusal,), {"__doc__": problem})
             )
 
     def find(self, action_name: str, namespace: str | None = None) -> Any:
@@ -48,9 +48,20 @@ class RecoveryActions(actions.ActionProvider):  # type: ignore[misc] # mistral-l
         return self._known.values()
 
 
-class _Refusal(actions.Action):  # type: ignore[misc] # mistral-lib has no types
+class Refusal(actions.Action):  # type: ignore[misc] # mistral-lib has no types
+    """In place of an action: say why this Mistral is refused, and do nothing.
+
+    :param why: the sentence.
+    Errors: MISTRAL_CHANGED. Mistral: nothing.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+
     def run(self, context: Any) -> Any:
-        return actions.Result(error=self.__doc__)
+        """Fail."""
+        return actions.Result(error=Failed(self.why, internals.CODE).as_dict())
 
 
 class Descriptor(actions.PythonActionDescriptor):  # type: ignore[misc] # mistral-lib has no types
@@ -65,6 +76,8 @@ class Descriptor(actions.PythonActionDescriptor):  # type: ignore[misc] # mistra
         :param wf_ctx: what the expressions of the workflow see. Callers can write all of it: it
             only says which execution to look at, and an executor takes the ticket for no other.
         """
+        if problem := internals.problem():
+            return Refusal(problem)
         action = super().instantiate(params, wf_ctx)
         try:
             if key := credentials.ticket_key():

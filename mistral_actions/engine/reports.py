@@ -10,7 +10,7 @@ import dataclasses
 import graphlib
 from typing import Any
 
-from mistral_actions.engine import database, results
+from mistral_actions.engine import database, internals, results
 from mistral_actions.engine.executions import is_over
 from mistral_actions.errors import RecoveryError, report, report_of
 
@@ -54,6 +54,7 @@ class _TaskEnd:
         return report_of(RecoveryError(lost, "TASK_FAILED", details).as_dict())
 
 
+@internals.or_else(internals.refusal)
 def ending(context: Any) -> dict[str, Any]:
     """Return the report of this execution: state, reason, message and details.
 

@@ -8,9 +8,10 @@ on in two chains of tries, and a result of the one may stay beside that of the o
 
 from typing import Any
 
-from mistral_actions.engine import database
+from mistral_actions.engine import database, internals
 
 
+@internals.or_else(lambda _: None)
 def outcome(context: Any) -> Any:
     """Return the result of this task; what a workbook reads in place of `task().result`.
 

@@ -91,3 +91,38 @@ def test_all_that_is_imported_of_mistral_is_in_the_list():
             if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "mistral":
                 imported |= {f"{node.module}.{name.name}" for name in node.names}
     assert imported <= internals.USED.keys(), json.dumps(sorted(imported))
+
+
+@pytest.fixture
+def renamed(mistral, monkeypatch):
+    """The sentence about a Mistral that works, and has one function under another name."""
+    del mistral
+    monkeypatch.setitem(internals.USED, "mistral.db.v2.api", ("get_by_a_name_of_old",))
+    internals.problem.cache_clear()
+    yield internals.problem()
+    internals.problem.cache_clear()
+
+
+STARTED = {
+    "recovery.host.recover": {"host": "compute1", "dry_run": True},
+    "recovery.instance.recover": {"server": "web"},
+    "recovery.process.recover": {"host": "compute1"},
+    "recovery.action_plan.cancel": {"plan": "11111111-1111-4111-8111-111111111111"},
+}
+
+
+@pytest.mark.parametrize("workflow", STARTED)
+def test_each_workflow_ends_with_that_sentence_and_a_dry_run_does(mistral, renamed, workflow):
+    actions = []
+
+    def refuse(_path, name, _given):
+        actions.append(name)
+        refusal = provider.RecoveryActions().find(name).instantiate({}, {})
+        return {"error": refusal.run(None).error}
+
+    ran = mistral.run(workflow, STARTED[workflow], refuse)
+    assert len(actions) == 1
+    assert (ran.state, ran.state_info) == ("ERROR", renamed)
+    told = ran.output["report"]
+    assert (told["state"], told["reason"], told["message"]) == (
+        "FAILED", "MISTRAL_CHANGED", renamed)
