@@ -33,6 +33,8 @@ class Service(NamedTuple):
     key: bytes
     region: str | None
     interface: str
+    auth_url: str
+    cafile: str | None
 
     def adapter(self, service_type: str, version: str | None, region: str | None) -> Any:
         """Return what asks an OpenStack service as this user."""
@@ -130,7 +132,14 @@ def _service(options: Any, section: Any) -> Service:
     except Unauthorized:
         raise _wrong("Keystone refuses its credentials") from None
     return Service(
-        session, str(rights.username), roles, key, section.region_name, section.interface
+        session,
+        str(rights.username),
+        roles,
+        key,
+        section.region_name,
+        section.interface,
+        session.auth.auth_url,
+        section.cafile,
     )
 
 

@@ -10,6 +10,7 @@ Whose rights an action has (docs/decisions.md):
 - Mistral without authentication (the lab): the cloud that `OS_CLOUD` names in `clouds.yaml`.
 """
 
+import copy
 import hashlib
 import os
 import threading
@@ -96,7 +97,7 @@ class Asked:
         adapter = user.adapter(service_type, version, getattr(security, "region_name", None))
 
         def own() -> Any:
-            return _owner(security).adapter(service_type, version)
+            return _owner(_with_keystone(security, user)).adapter(service_type, version)
 
         roles = {role.lower() for role in caller.roles}
         if roles & user.allowed_roles:
@@ -153,7 +154,16 @@ def client_of(
     limited = isinstance(context, Asked) and context.limited(user, service_type, version)
     if user and limited:
         return kind(limited, f"the service user {user.name} of the {credentials.WHERE}")
-    return _owner(context.security).client(kind, service_type, version)
+    return _owner(_with_keystone(context.security, user)).client(kind, service_type, version)
+
+
+def _with_keystone(security: Any, user: credentials.Service | None) -> Any:
+    """Return what Mistral tells of a caller; a trigger's token comes without Keystone's address."""
+    if user is None or security.auth_uri or not security.auth_token:
+        return security
+    known = copy.copy(security)
+    known.auth_uri, known.auth_cacert = user.auth_url, user.cafile
+    return known
 
 
 def _owner(security: Any) -> _TokenOwner:

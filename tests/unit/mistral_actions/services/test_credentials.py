@@ -182,9 +182,12 @@ def test_an_empty_list_of_roles_allows_nobody(service, cloud):
 
 
 def test_who_has_no_recorded_roles_has_it_done_with_the_own_token(service, cloud):
-    """A cron or event trigger."""
-    assert run(with_ticket(ForOthers(), []), context(cloud)) == ["compute1"]
+    """A cron or event trigger, to whose token Mistral adds no address of Keystone."""
+    for more in ({}, {"auth_uri": None}):
+        assert run(with_ticket(ForOthers(), []), context(cloud, **more)) == ["compute1"]
     assert users(cloud) == {"token-of-the-caller"}
+    found = run(with_ticket(ForOthers(), []), context(cloud, auth_token=None))
+    assert found["code"] == "UNAUTHORIZED"
 
 
 REFUSED = [
