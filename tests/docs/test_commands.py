@@ -70,6 +70,8 @@ ELSEWHERE = {
         ),
         "tests/workbooks/test_rehearse_command.py writes the cases and carries them out",
     ),
+    "python -m tests.chaos.gate --rounds 1000 --seed 1":
+        "tests/functional/test_gate.py plays twenty rounds of it",
     "waitress-serve --listen=127.0.0.1:9323 driver.api.wsgi:application":
         "tests/functional/test_api.py, on a free port",
     **dict.fromkeys(
