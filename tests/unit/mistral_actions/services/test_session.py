@@ -6,7 +6,7 @@ import types
 import pytest
 
 from mistral_actions import errors
-from mistral_actions.services import session
+from mistral_actions.services import credentials, session
 
 TOKEN = "token-of-the-caller"
 ABOUT_TOKEN = "/identity/v3/auth/tokens"
@@ -16,6 +16,7 @@ ABOUT_TOKEN = "/identity/v3/auth/tokens"
 def no_sessions_yet(monkeypatch):
     monkeypatch.setattr(session, "_cache", type(session._cache)())
     monkeypatch.delenv("OS_CLOUD", raising=False)
+    monkeypatch.setattr(credentials, "_options", lambda: None)  # another test may load Mistral
 
 
 def context_of(stub=None, token=TOKEN, **more):
