@@ -18,7 +18,7 @@ def played(lab: WiredLab, seed: int, kind: str | None = None, most: int = 4) -> 
     :returns: what was done, what is wrong, and how long it took in seconds.
     """
     chance = random.Random(seed)
-    kind = kind or chance.choice(["host", "host", "plan"])
+    kind = kind or chance.choice(["host", "host", "plan", "servers"])
     hosts = [lab.hosts[(2 * seed + n) % len(lab.hosts)] for n in range(2)]
     disturbances = drawn(chance, most)
     began = time.monotonic()

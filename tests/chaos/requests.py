@@ -133,23 +133,12 @@ class HostRound:
         """Delete the servers, and bring the hosts back."""
         self._lab.set_faults({})
         for host, servers in self._before.items():
-            for server in servers:
-                self.cloud.nova.post(f"/servers/{server}/action", json={"unlock": None})
-                self.cloud.nova.post(f"/servers/{server}/action",
-                                     json={"os-resetState": {"state": "active"}})  # fmt: skip
-                self.cloud.nova.delete(f"/servers/{server}")
-            gone = [f"/servers/{server}" for server in servers]
-            wait_for("the servers are gone", lambda paths=gone: self._are_gone(paths))
-            self.cloud.update_service(host, forced_down=False)
-            self._lab.start_host(host)
-            self.cloud.update_service(host, status="enabled")
+            delete(self.cloud, list(servers.values()))
+            bring_back(self._lab, self.cloud, host)
 
     def _is_stopped(self, server: dict[str, Any]) -> bool:
         seen = self.cloud.server(server)
         return seen["status"] == "SHUTOFF" and seen["OS-EXT-STS:task_state"] is None
-
-    def _are_gone(self, paths: list[str]) -> bool:
-        return all(self.cloud.nova.get(path).status_code == 404 for path in paths)
 
 
 class PlanRound:
@@ -214,16 +203,98 @@ class PlanRound:
 
     def tidy(self) -> None:
         self._lab.set_faults({})
-        for server in self._servers:
-            self.cloud.nova.post(f"/servers/{server['id']}/action",
-                                 json={"os-resetState": {"state": "active"}})  # fmt: skip
-            self.cloud.nova.delete(f"/servers/{server['id']}")
-        wait_for("the servers are gone", lambda: all(
-            self.cloud.nova.get(f"/servers/{one['id']}").status_code == 404
-            for one in self._servers))  # fmt: skip
+        delete(self.cloud, self._servers)
 
 
-KINDS = {"host": HostRound, "plan": PlanRound}
+class ServerRound:
+    """Servers are moved from a dead host one by one, as a Senlin chain does, and others restarted.
+
+    :param hosts: one that dies, and one that lives.
+    """
+
+    def __init__(self, lab: WiredLab, hosts: list[str], chance: random.Random) -> None:
+        self.cloud = Cloud(lab)
+        self._lab = lab
+        self._hosts = hosts
+        self._chance = chance
+        self._moved: dict[str, dict[str, Any]] = {}  # execution -> its server
+        self._restarted: dict[str, dict[str, Any]] = {}
+
+    def prepare(self) -> None:
+        for host, executions in zip(self._hosts, (self._moved, self._restarted), strict=True):
+            for server in self._lab.boot_many(3, host, f"of-{host}"):
+                executions[str(uuid.UUID(int=self._chance.getrandbits(128)))] = server
+        self.slow_down()
+        self.cloud.kill(self._hosts[0])
+
+    def slow_down(self) -> None:
+        slow = {"delay": SPAWN}
+        self._lab.set_faults({"*": {"spawn": slow, "power_off": slow, "power_on": slow}})
+
+    def start(self) -> None:
+        for execution, server in self._moved.items():
+            self._start(execution, "recovery.node.migrate", node_id=server["id"])
+        for execution, server in self._restarted.items():
+            given = {"server": server["id"], "process_all_instances": True}
+            self._start(execution, "recovery.instance.recover", **given)
+
+    def _start(self, execution: str, workflow: str, **given: Any) -> None:
+        body = {"id": execution, "workflow_name": workflow, "input": json.dumps(given)}
+        insist(lambda: self.cloud.mistral.post("/executions", json=body))
+
+    @property
+    def executions(self) -> list[str]:
+        return [*self._moved, *self._restarted]
+
+    def wrong(self, nova_died: bool) -> list[str]:
+        said = []
+        for execution, server in self._moved.items():
+            found = self.cloud.execution(execution)
+            _status, where = self.cloud.where(server)
+            records, done = self.cloud.migrations(server), self.cloud.done(server)
+            ended = found["state"], where != self._hosts[0]
+            if ended != ("SUCCESS", True) and not (nova_died and ended == ("ERROR", False)):
+                said.append(f"{server['name']} is on {where}: {found['state']} "
+                            f"{found['state_info']} {records}")  # fmt: skip
+            if done.count("evacuate") > 1:
+                said.append(f"{server['name']} was evacuated more than once: {records}, {done}")
+        for execution, server in self._restarted.items():
+            found = self.cloud.execution(execution)
+            status, done = self.cloud.where(server)[0], self.cloud.done(server)
+            ended = found["state"], status
+            if ended != ("SUCCESS", "ACTIVE") and not (nova_died and ended[0] == "ERROR"):
+                said.append(f"{server['name']} is {status}: {found['state']} "
+                            f"{found['state_info']} {done}")  # fmt: skip
+            if not nova_died and done != ["stop", "start"]:
+                said.append(f"{server['name']} was not stopped and started once: {done}")
+        return said
+
+    def tidy(self) -> None:
+        self._lab.set_faults({})
+        delete(self.cloud, [*self._moved.values(), *self._restarted.values()])
+        bring_back(self._lab, self.cloud, self._hosts[0])
+
+
+KINDS = {"host": HostRound, "plan": PlanRound, "servers": ServerRound}
+
+
+def delete(cloud: Cloud, servers: list[dict[str, Any]]) -> None:
+    """Delete servers, in whatever state they are."""
+    for server in servers:
+        path = f"/servers/{server['id']}"
+        cloud.nova.post(f"{path}/action", json={"unlock": None})
+        cloud.nova.post(f"{path}/action", json={"os-resetState": {"state": "active"}})
+        cloud.nova.delete(path)
+    paths = [f"/servers/{server['id']}" for server in servers]
+    wait_for("they are gone", lambda: all(
+        cloud.nova.get(path).status_code == 404 for path in paths))  # fmt: skip
+
+
+def bring_back(lab: WiredLab, cloud: Cloud, host: str) -> None:
+    """Start a host that was killed, and let it have servers again."""
+    cloud.update_service(host, forced_down=False)
+    lab.start_host(host)
+    cloud.update_service(host, status="enabled")
 
 
 def insist(ask: Callable[[], object], limit: float = 120.0) -> None:
