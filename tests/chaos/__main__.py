@@ -22,7 +22,7 @@ PREPARATION = (
 HOSTS = tuple(f"compute{n}" for n in range(1, 9))
 
 
-def arguments() -> argparse.Namespace:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6),
                         help="of the first round; each next one has the next number")
@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--most", type=int, default=4, help="disturbances in a round")
     parser.add_argument("--state", type=Path, help="directory that is kept, with its logs")
     parser.add_argument("--lines", type=Path, help="file to which each round adds a line of JSON")
-    return parser.parse_args()  # fmt: skip
+    return parser.parse_args(given)  # fmt: skip
 
 
 def main() -> int:
