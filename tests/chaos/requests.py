@@ -292,8 +292,8 @@ def delete(cloud: Cloud, servers: list[dict[str, Any]]) -> None:
 
 def bring_back(lab: WiredLab, cloud: Cloud, host: str) -> None:
     """Start a host that was killed, and let it have servers again."""
+    lab.start_host(host)  # first: it ends the records of what was evacuated from it
     cloud.update_service(host, forced_down=False)
-    lab.start_host(host)
     cloud.update_service(host, status="enabled")
 
 

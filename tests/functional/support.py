@@ -170,7 +170,8 @@ class Cloud:
 
     def update_service(self, host: str, **change: Any) -> None:
         path = f"/os-services/{self.service(host)['id']}"
-        assert self.nova.put(path, json=change, microversion="2.79").ok
+        answer = self.nova.put(path, json=change, microversion="2.79")
+        assert answer.ok, answer.text
 
     def evacuations(self, host: str) -> dict[str, list[str]]:
         """Return the states of the evacuation records per server id."""
