@@ -72,7 +72,7 @@ ELSEWHERE = {
     ),
     "python -m tests.chaos.gate --rounds 1000 --seed 1":
         "tests/functional/test_gate.py plays twenty rounds of it",
-    "python -m tests.chaos --rounds 80 --most 7 --seed 100":
+    "python -m tests.chaos --rounds 15 --most 7 --seed 100":
         "tests/functional/test_distributed.py plays a round of it",
     "waitress-serve --listen=127.0.0.1:9323 driver.api.wsgi:application":
         "tests/functional/test_api.py, on a free port",
