@@ -33,6 +33,7 @@ OF_RECOVERIES = [
      "Input 'timeout' is 'soon': it must be a whole number"),
     ("recovery.node.rebuild_with_notice", {"node_id": NODE, "notify_url": "somewhere"},
      "Input 'notify_url' is missing or of no use: it must be a URL"),
+    ("recovery.keeper.look", {"idle": "soon"}, "Input 'idle' is 'soon': it must be a whole number"),
 ]
 OF_ACTIONS = [(action, {"plan": "None", "action": "by hand", "parameters": "guest"},
                "Input 'parameters' is 'guest': it must be a JSON object") for action in ACTIONS]
